@@ -1,0 +1,2 @@
+//! farebox
+fn main() {}

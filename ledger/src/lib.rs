@@ -1,0 +1,1 @@
+//! Farebox's money core.
