@@ -1,1 +1,31 @@
-//! api
+//! The wire types of the management API and, behind the feature `client`, an async client for it.
+//!
+//! The server renders these types and the client reads them, so the two can't drift apart. They
+//! follow Cloudflare's API (developers.cloudflare.com/api, "AI Gateway" and "User API Tokens"), so
+//! the client works against Cloudflare's own address too.
+//!
+//! What must never happen here: logic, or anything that knows the ledger. A type in this crate is
+//! a shape on the wire and nothing else.
+//!
+//! Rules that hold for every type:
+//!
+//! - Money is in cents. A request carries whole cents, an answer carries [`Cents`], exactly.
+//! - Fields that are not known are ignored in an answer, so that a newer server keeps an older
+//!   client working; [`CreateTopup`], a request, refuses them.
+//! - A value that an enum doesn't know (a new `status`) is an error when it is read, never a
+//!   guess: whoever waits for money must not take an unknown state for a known one. The client
+//!   reports it as `Error::Decode`.
+//!
+//! Features: `client` adds `Client`; `openapi` derives `utoipa::ToSchema` for every type.
+
+mod balance;
+mod cents;
+mod envelope;
+mod token;
+mod topup;
+
+pub use balance::{CreditBalance, PaymentMethodSummary, TopupConfig};
+pub use cents::{Cents, ParseCentsError};
+pub use envelope::{ApiMessage, Envelope, ResultInfo};
+pub use token::{TokenStatus, TokenVerify};
+pub use topup::{CreateTopup, Topup, TopupStatus, TopupStatusBody, TopupStatusResponse};
