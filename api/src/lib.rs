@@ -20,12 +20,19 @@
 
 mod balance;
 mod cents;
+#[cfg(feature = "client")]
+mod client;
 mod envelope;
 mod token;
 mod topup;
 
 pub use balance::{CreditBalance, PaymentMethodSummary, TopupConfig};
 pub use cents::{Cents, ParseCentsError};
+#[cfg(feature = "client")]
+pub use client::{
+    AiGateway, Billing, Client, ClientBuilder, CreditBalanceParams, Error, Failure, Tokens,
+    TopupCreateParams, TopupStatusParams, Topups, User,
+};
 pub use envelope::{ApiMessage, Envelope, ResultInfo};
 pub use token::{TokenStatus, TokenVerify};
 pub use topup::{CreateTopup, Topup, TopupStatus, TopupStatusBody, TopupStatusResponse};

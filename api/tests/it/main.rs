@@ -3,6 +3,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod calls;
 mod cents;
 mod envelopes;
+mod errors;
 mod openapi;
+mod retries;
+mod server;
+mod waiting;

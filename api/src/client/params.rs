@@ -1,0 +1,31 @@
+//! What the calls are made with, under the official SDKs' names.
+
+/// For [`crate::Topups::status`] and [`crate::Topups::wait_until_completed`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TopupStatusParams {
+    /// The account that buys.
+    pub account_id: String,
+    /// The Stripe invoice id from [`crate::Topup::payment_intent_id`].
+    pub payment_intent_id: String,
+}
+
+/// For [`crate::Topups::create`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TopupCreateParams {
+    /// The account that buys.
+    pub account_id: String,
+    /// The credit to buy, in whole cents; 1000 at least.
+    pub amount: i64,
+    /// The Stripe PaymentMethod to charge instead of the default one.
+    pub payment_method_id: Option<String>,
+    /// Names this purchase: a repeated call with the same key buys nothing more. Give your own
+    /// (an order's number, say) to be able to repeat the call after a crash.
+    pub idempotency_key: Option<String>,
+}
+
+/// For [`crate::Billing::credit_balance`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CreditBalanceParams {
+    /// The account to look at.
+    pub account_id: String,
+}

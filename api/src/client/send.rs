@@ -1,0 +1,180 @@
+//! One call: its attempts, and what its answer says.
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Method, StatusCode, Url};
+use serde::Serialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use super::{Client, Error, Failure, retry};
+use crate::Envelope;
+
+/// The header in which Cloudflare, and Farebox with it, names a request.
+const REQUEST_ID: &str = "cf-ray";
+
+/// What is sent, the same in every attempt.
+pub(super) struct Call<'a> {
+    method: Method,
+    path: &'a [&'a str],
+    headers: HeaderMap,
+    body: Option<Vec<u8>>,
+    /// What the server may take on top of the client's timeout.
+    extra_time: Duration,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn new(method: Method, path: &'a [&'a str]) -> Self {
+        Self {
+            method,
+            path,
+            headers: HeaderMap::new(),
+            body: None,
+            extra_time: Duration::ZERO,
+        }
+    }
+
+    pub(super) fn json(mut self, body: &impl Serialize) -> Result<Self, Error> {
+        let text = serde_json::to_vec(body)
+            .map_err(|error| Error::Invalid(format!("the body can't be written: {error}")))?;
+        self.body = Some(text);
+        Ok(self.header(
+            CONTENT_TYPE.as_str(),
+            HeaderValue::from_static("application/json"),
+        ))
+    }
+
+    pub(super) fn header(mut self, name: &'static str, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Lets the server wait for news before it answers (RFC 7240, section 4.3).
+    pub(super) fn prefer_wait(mut self, seconds: u64) -> Result<Self, Error> {
+        if seconds == 0 {
+            return Ok(self);
+        }
+        self.extra_time = Duration::from_secs(seconds);
+        let value = HeaderValue::from_str(&format!("wait={seconds}"))
+            .map_err(|error| Error::Invalid(error.to_string()))?;
+        Ok(self.header("prefer", value))
+    }
+}
+
+/// A whole answer, whatever it says.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Client {
+    /// Makes the call, again where that is worthwhile, and reads the envelope.
+    pub(super) async fn call<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<T, Error> {
+        let url = self.url(call.path)?;
+        for attempt in 0..self.inner.max_retries {
+            let outcome = self.attempt(url.clone(), call).await;
+            if !is_worthwhile(&outcome) {
+                return outcome?.into_result();
+            }
+            let none = HeaderMap::new();
+            let headers = outcome.as_ref().map_or(&none, |answer| &answer.headers);
+            let delay = retry::delay(attempt, headers, SystemTime::now(), retry::jitter());
+            tokio::time::sleep(delay).await;
+        }
+        self.attempt(url, call).await?.into_result()
+    }
+
+    async fn attempt(&self, url: Url, call: &Call<'_>) -> Result<Answer, Error> {
+        let mut request = self
+            .inner
+            .http
+            .request(call.method.clone(), url)
+            .headers(call.headers.clone())
+            .timeout(self.inner.timeout.saturating_add(call.extra_time));
+        if let Some(body) = &call.body {
+            request = request.body(body.clone());
+        }
+        let mut response = request.send().await.map_err(Error::from_transport)?;
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        let body = response
+            .bytes()
+            .await
+            .map_err(Error::from_transport)?
+            .to_vec();
+        Ok(Answer {
+            status,
+            headers,
+            body,
+        })
+    }
+
+    fn url(&self, path: &[&str]) -> Result<Url, Error> {
+        // A URL drops the segments "." and "..", so they would lead to another resource.
+        if path
+            .iter()
+            .any(|segment| matches!(*segment, "" | "." | ".."))
+        {
+            return Err(Error::Invalid(
+                "the account id must not be empty or dots".into(),
+            ));
+        }
+        let mut url = self.inner.base_url.clone();
+        url.path_segments_mut()
+            .map_err(|()| Error::Invalid("the base URL can't carry a path".into()))?
+            .pop_if_empty()
+            .extend(path);
+        Ok(url)
+    }
+}
+
+fn is_worthwhile(outcome: &Result<Answer, Error>) -> bool {
+    match outcome {
+        Ok(answer) if answer.status.is_success() => false,
+        Ok(answer) => retry::is_worthwhile(answer.status, &answer.headers),
+        Err(error) => matches!(error, Error::Connection(_) | Error::Timeout),
+    }
+}
+
+impl Answer {
+    fn into_result<T: DeserializeOwned>(self) -> Result<T, Error> {
+        if !self.status.is_success() {
+            return Err(Error::from_failure(self.failure()));
+        }
+        // `success` is looked at first: a failure's `result` may be `{}` or anything else.
+        let envelope: Envelope<IgnoredAny> = self.decode()?;
+        if !envelope.success {
+            return Err(Error::Status(self.failure()));
+        }
+        let envelope: Envelope<T> = self.decode()?;
+        envelope
+            .result
+            .ok_or_else(|| self.unreadable("`result` is missing".to_owned()))
+    }
+
+    fn decode<T: DeserializeOwned>(&self) -> Result<Envelope<T>, Error> {
+        serde_json::from_slice(&self.body).map_err(|error| self.unreadable(error.to_string()))
+    }
+
+    /// What the body says about the failure. A body that is no envelope says nothing: it may be
+    /// empty, `null`, or the page of a proxy in between.
+    fn failure(&self) -> Failure {
+        let errors = self.decode::<IgnoredAny>().map(|envelope| envelope.errors);
+        Failure {
+            status: self.status.as_u16(),
+            errors: errors.unwrap_or_default(),
+            request_id: self.request_id(),
+        }
+    }
+
+    fn unreadable(&self, detail: String) -> Error {
+        Error::Decode {
+            detail,
+            request_id: self.request_id(),
+        }
+    }
+
+    fn request_id(&self) -> Option<String> {
+        Some(self.headers.get(REQUEST_ID)?.to_str().ok()?.to_owned())
+    }
+}
