@@ -1,1 +1,49 @@
-//! Farebox's money core.
+//! Farebox's money core: amounts, accounts, transfers, holds, refusals and the top-up's states.
+//!
+//! Everything here is a deterministic function of its arguments. Nothing waits, reads a clock,
+//! draws a random number, logs, or knows SQL or HTTP; time and ids are brought by the caller.
+//! Nothing panics, and no amount ever passes through a floating-point number.
+//!
+//! The vocabulary is TigerBeetle's. A [`Transfer`] debits one [`Account`] and credits another, is
+//! written once and never changed. A [`Hold`] is a pending transfer that is later posted, voided
+//! or expired by further transfers. A [`Book`] applies [`Operation`]s to what its caller has
+//! loaded, and hands back the [`Changes`] to write. [`Replay`] recomputes all of it from the
+//! transfers alone, by other code, so that the two can be compared.
+
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::expect_used,
+    clippy::float_arithmetic,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+mod account;
+mod amount;
+mod book;
+mod decimal;
+mod fee;
+mod hold;
+mod id;
+mod names;
+mod operation;
+mod refusal;
+mod replay;
+pub mod topup;
+mod transfer;
+
+pub use account::{Account, Balances, UnknownAccount};
+pub use amount::Amount;
+pub use book::{Book, Changes, Outcome, Status};
+pub use decimal::DecimalError;
+pub use fee::FeeRate;
+pub use hold::{Hold, HoldState};
+pub use id::{AccountId, InvalidId, Timestamp, TransferId};
+pub use operation::Operation;
+pub use refusal::{Refusal, Refused};
+pub use replay::{Problem, ProblemKind, Replay, Replayed, Totals, replay};
+pub use transfer::{Code, Phase, REFERENCE_BYTES_MAX, Transfer};
