@@ -1,0 +1,20 @@
+//! The ledger's tests: text tables, a random auditor, and what the source may not contain.
+
+// The ledger itself may not use a clock, unwrap or index; its tests may.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used
+)]
+
+mod auditor;
+mod generate;
+mod model;
+mod refusals;
+mod replay;
+mod rules;
+mod shape;
+mod source;
+mod table;
+mod text;
+mod topup;

@@ -1,0 +1,339 @@
+//! The ledger as one would explain it: a list of what was accepted, and everything else counted
+//! from that list, afresh each time.
+//!
+//! It keeps no totals and changes nothing in place. It collects every reason against an operation
+//! and gives the one with the smallest number, where the book stops at the first.
+
+use std::collections::BTreeMap;
+
+use ledger::{
+    Account, AccountId, Amount, Code, HoldState, Operation, Refusal, Status, Timestamp, TransferId,
+};
+
+const MOST: i128 = i64::MAX as i128;
+
+/// A hold as counted from the list.
+pub(crate) struct Fate {
+    pub(crate) account: AccountId,
+    pub(crate) amount: i128,
+    pub(crate) posted: i128,
+    pub(crate) state: HoldState,
+    pub(crate) expires_at: Timestamp,
+}
+
+impl Fate {
+    fn remainder(&self) -> i128 {
+        if self.state == HoldState::Open {
+            self.amount - self.posted
+        } else {
+            0
+        }
+    }
+}
+
+pub(crate) struct Model {
+    pub(crate) customers: Vec<AccountId>,
+    pub(crate) accepted: Vec<Operation>,
+}
+
+impl Model {
+    /// All or none, as the book promises.
+    pub(crate) fn apply(
+        &mut self,
+        group: &[Operation],
+        now: Timestamp,
+    ) -> Result<Vec<Status>, (usize, Refusal)> {
+        let before = self.accepted.len();
+        let mut outcomes = Vec::new();
+        for (index, operation) in group.iter().enumerate() {
+            match self.judge(operation, now) {
+                Ok(status) => outcomes.push(status),
+                Err(refusal) => {
+                    self.accepted.truncate(before);
+                    return Err((index, refusal));
+                }
+            }
+            if outcomes.last() == Some(&Status::New) {
+                self.accepted.push(operation.clone());
+            }
+        }
+        Ok(outcomes)
+    }
+
+    fn judge(&self, operation: &Operation, now: Timestamp) -> Result<Status, Refusal> {
+        if let Some(known) = self
+            .accepted
+            .iter()
+            .find(|known| known.id() == operation.id())
+        {
+            let (known, asked) = (content(known), content(operation));
+            let difference = known
+                .iter()
+                .zip(&asked)
+                .find(|(known, asked)| known != asked);
+            return match difference {
+                Some(((refusal, _), _)) => Err(*refusal),
+                None => Ok(Status::Exists),
+            };
+        }
+        match self.reasons(operation, now).into_iter().min() {
+            Some(refusal) => Err(refusal),
+            None => Ok(Status::New),
+        }
+    }
+
+    fn reasons(&self, operation: &Operation, now: Timestamp) -> Vec<Refusal> {
+        let mut reasons = Vec::new();
+        let mut against = |wrong: bool, refusal| {
+            if wrong {
+                reasons.push(refusal);
+            }
+        };
+        let everyone_known = operation.customers().all(|id| self.customers.contains(&id));
+        against(!everyone_known, Refusal::AccountNotFound);
+        match operation {
+            Operation::Transfer {
+                debit,
+                credit,
+                amount,
+                code,
+                reference,
+                ..
+            } => {
+                let amount = i128::from(amount.nanos());
+                against(amount <= 0, Refusal::AmountMustBePositive);
+                against(debit == credit, Refusal::AccountsMustDiffer);
+                against(reference.len() > 255, Refusal::ReferenceTooLong);
+                if let Account::Customer(id) = *debit {
+                    let short = self.available(id) < amount && *code != Code::Reversal;
+                    against(short, Refusal::InsufficientCredit);
+                    let debits = self.debits_posted(id) + self.debits_pending(id) + amount;
+                    against(debits > MOST, Refusal::Overflow);
+                }
+                if let Account::Customer(id) = *credit {
+                    against(self.credits_posted(id) + amount > MOST, Refusal::Overflow);
+                }
+            }
+            Operation::Hold {
+                account,
+                credit,
+                amount,
+                reference,
+                expires_at,
+                ..
+            } => {
+                let amount = i128::from(amount.nanos());
+                let to_customer = matches!(credit, Account::Customer(_));
+                against(amount < 0, Refusal::AmountMustNotBeNegative);
+                against(to_customer, Refusal::HoldMustCreditSystemAccount);
+                against(reference.len() > 255, Refusal::ReferenceTooLong);
+                against(*expires_at <= now, Refusal::ExpiryMustBeInTheFuture);
+                against(
+                    self.available(*account) < amount,
+                    Refusal::InsufficientCredit,
+                );
+            }
+            Operation::Post {
+                account,
+                hold,
+                amount,
+                last,
+                reference,
+                ..
+            } => {
+                let amount = i128::from(amount.nanos());
+                against(amount <= 0 && !last, Refusal::AmountMustBePositive);
+                against(amount < 0 && *last, Refusal::AmountMustNotBeNegative);
+                against(reference.len() > 255, Refusal::ReferenceTooLong);
+                let fate = self.fate_for(*hold, *account);
+                against(fate.is_none(), Refusal::HoldNotFound);
+                if let Some(fate) = fate {
+                    reasons.extend(resolved(&fate));
+                    reasons.extend((now >= fate.expires_at).then_some(Refusal::HoldExpired));
+                    let beyond = amount > fate.remainder();
+                    reasons.extend(beyond.then_some(Refusal::PostExceedsHold));
+                }
+            }
+            Operation::Void { account, hold, .. } => {
+                let fate = self.fate_for(*hold, *account);
+                against(fate.is_none(), Refusal::HoldNotFound);
+                if let Some(fate) = fate {
+                    reasons.extend(resolved(&fate));
+                    reasons.extend((now >= fate.expires_at).then_some(Refusal::HoldExpired));
+                }
+            }
+            Operation::Expire { account, hold, .. } => {
+                let fate = self.fate_for(*hold, *account);
+                against(fate.is_none(), Refusal::HoldNotFound);
+                if let Some(fate) = fate {
+                    reasons.extend(resolved(&fate));
+                    reasons.extend((now < fate.expires_at).then_some(Refusal::HoldNotYetExpired));
+                }
+            }
+        }
+        reasons
+    }
+
+    fn fate_for(&self, hold: TransferId, owner: AccountId) -> Option<Fate> {
+        self.fate(hold).filter(|fate| fate.account == owner)
+    }
+
+    /// What has become of a hold, from all that was accepted about it.
+    pub(crate) fn fate(&self, hold: TransferId) -> Option<Fate> {
+        let begun = self
+            .accepted
+            .iter()
+            .find(|operation| operation.id() == hold)?;
+        let Operation::Hold {
+            account,
+            amount,
+            expires_at,
+            ..
+        } = begun
+        else {
+            return None;
+        };
+        let (account, amount, expires_at) = (*account, i128::from(amount.nanos()), *expires_at);
+        let mut fate = Fate {
+            account,
+            amount,
+            posted: 0,
+            state: HoldState::Open,
+            expires_at,
+        };
+        for operation in self.accepted.iter().filter(|o| o.hold() == Some(hold)) {
+            match operation {
+                Operation::Post { amount, last, .. } => {
+                    fate.posted += i128::from(amount.nanos());
+                    if *last || fate.posted == fate.amount {
+                        fate.state = HoldState::Posted;
+                    }
+                }
+                Operation::Void { .. } => fate.state = HoldState::Voided,
+                _ => fate.state = HoldState::Expired,
+            }
+        }
+        Some(fate)
+    }
+
+    pub(crate) fn holds(&self) -> impl Iterator<Item = TransferId> {
+        self.accepted
+            .iter()
+            .filter_map(|operation| match operation {
+                Operation::Hold { id, .. } => Some(*id),
+                _ => None,
+            })
+    }
+
+    pub(crate) fn available(&self, id: AccountId) -> i128 {
+        self.credits_posted(id) - self.debits_posted(id) - self.debits_pending(id)
+    }
+
+    pub(crate) fn credits_posted(&self, id: AccountId) -> i128 {
+        let credited = |operation: &Operation| match operation {
+            Operation::Transfer { credit, amount, .. } if *credit == Account::Customer(id) => {
+                i128::from(amount.nanos())
+            }
+            _ => 0,
+        };
+        self.accepted.iter().map(credited).sum()
+    }
+
+    pub(crate) fn debits_posted(&self, id: AccountId) -> i128 {
+        let debited = |operation: &Operation| match operation {
+            Operation::Transfer { debit, amount, .. } if *debit == Account::Customer(id) => {
+                i128::from(amount.nanos())
+            }
+            Operation::Post {
+                account, amount, ..
+            } if *account == id => i128::from(amount.nanos()),
+            _ => 0,
+        };
+        self.accepted.iter().map(debited).sum()
+    }
+
+    pub(crate) fn debits_pending(&self, id: AccountId) -> i128 {
+        let fates = self.holds().filter_map(|hold| self.fate_for(hold, id));
+        fates.map(|fate| fate.remainder()).sum()
+    }
+}
+
+fn resolved(fate: &Fate) -> Option<Refusal> {
+    match fate.state {
+        HoldState::Open => None,
+        HoldState::Posted => Some(Refusal::HoldAlreadyPosted),
+        HoldState::Voided => Some(Refusal::HoldAlreadyVoided),
+        HoldState::Expired => Some(Refusal::HoldExpired),
+    }
+}
+
+/// An operation's fields, each under the refusal that names it.
+fn content(operation: &Operation) -> BTreeMap<Refusal, String> {
+    use Refusal::{
+        ExistsWithDifferentAccount as AccountField, ExistsWithDifferentAmount as AmountField,
+        ExistsWithDifferentCode as CodeField, ExistsWithDifferentCredit as CreditField,
+        ExistsWithDifferentDebit as DebitField, ExistsWithDifferentExpiry as ExpiryField,
+        ExistsWithDifferentHold as HoldField, ExistsWithDifferentLast as LastField,
+        ExistsWithDifferentPhase as PhaseField, ExistsWithDifferentReference as ReferenceField,
+    };
+    let nanos = |amount: &Amount| amount.nanos().to_string();
+    match operation {
+        Operation::Transfer {
+            debit,
+            credit,
+            amount,
+            code,
+            reference,
+            ..
+        } => BTreeMap::from([
+            (PhaseField, "transfer".to_owned()),
+            (DebitField, debit.to_string()),
+            (CreditField, credit.to_string()),
+            (AmountField, nanos(amount)),
+            (CodeField, code.to_string()),
+            (ReferenceField, reference.clone()),
+        ]),
+        Operation::Hold {
+            account,
+            credit,
+            amount,
+            code,
+            reference,
+            expires_at,
+            ..
+        } => BTreeMap::from([
+            (PhaseField, "hold".to_owned()),
+            (AccountField, account.to_string()),
+            (CreditField, credit.to_string()),
+            (AmountField, nanos(amount)),
+            (CodeField, code.to_string()),
+            (ReferenceField, reference.clone()),
+            (ExpiryField, expires_at.millis().to_string()),
+        ]),
+        Operation::Post {
+            account,
+            hold,
+            amount,
+            last,
+            reference,
+            ..
+        } => BTreeMap::from([
+            (PhaseField, "post".to_owned()),
+            (AccountField, account.to_string()),
+            (HoldField, hold.to_string()),
+            (AmountField, nanos(amount)),
+            (LastField, last.to_string()),
+            (ReferenceField, reference.clone()),
+        ]),
+        Operation::Void { account, hold, .. } => BTreeMap::from([
+            (PhaseField, "void".to_owned()),
+            (AccountField, account.to_string()),
+            (HoldField, hold.to_string()),
+        ]),
+        Operation::Expire { account, hold, .. } => BTreeMap::from([
+            (PhaseField, "expire".to_owned()),
+            (AccountField, account.to_string()),
+            (HoldField, hold.to_string()),
+        ]),
+    }
+}
