@@ -1,1 +1,4 @@
 //! farebox
+
+pub mod stripe;
+pub mod tls;

@@ -1,0 +1,54 @@
+//! The one TLS configuration of everything that Farebox calls: Stripe and the providers.
+//!
+//! It reads the machine's certificates and nothing else: no network, no process-wide default,
+//! so a test and a server in one process cannot disturb each other.
+
+use std::sync::Arc;
+
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
+
+/// A client configuration on `ring` that trusts what the machine trusts.
+///
+/// The system's store comes first, because an operator's private authority is there
+/// (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured). Mozilla's roots are compiled in for
+/// machines that have no store at all, such as an empty container image.
+///
+/// # Errors
+///
+/// When `ring` does not offer the protocol versions that rustls asks for by default.
+pub fn client_config() -> Result<ClientConfig, rustls::Error> {
+    let provider = Arc::new(ring::default_provider());
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(builder
+        .with_root_certificates(roots())
+        .with_no_client_auth())
+}
+
+fn roots() -> RootCertStore {
+    let mut store = RootCertStore::empty();
+    // A store may hold a certificate that nobody can parse any more. That is no reason to stop.
+    store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if store.is_empty() {
+        store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    store
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_always_somebody_to_trust() {
+        assert!(!roots().is_empty());
+    }
+
+    #[test]
+    fn the_http_client_takes_the_configuration() {
+        let builder =
+            reqwest::Client::builder().tls_backend_preconfigured(client_config().unwrap());
+        // reqwest refuses a configuration of another rustls version when it builds, not before.
+        assert!(builder.build().is_ok());
+    }
+}
