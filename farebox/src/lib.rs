@@ -1,4 +1,5 @@
 //! farebox
 
+pub mod config;
 pub mod stripe;
 pub mod tls;

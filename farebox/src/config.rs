@@ -1,0 +1,93 @@
+//! The configuration: raw file and environment in, one checked [`Config`] out.
+//!
+//! Every option stands once, with its default and its documentation, in `config.default.toml`.
+//! The sections here say what a value must be like, and nothing past [`Config::load`] meets an
+//! unchecked one. All problems are collected before the load fails, so that an operator mends
+//! them in one go. No secret is part of an error.
+
+mod database;
+mod http;
+mod jobs;
+mod layers;
+mod log;
+mod network;
+mod problem;
+mod reader;
+#[cfg(test)]
+mod reference;
+mod security;
+mod stripe;
+#[cfg(test)]
+mod tests;
+mod topup;
+
+use std::path::Path;
+
+pub use self::{
+    database::{DatabaseConfig, DatabaseUrl},
+    http::HttpConfig,
+    jobs::JobsConfig,
+    log::{LogConfig, LogFormat},
+    network::IpRange,
+    problem::{ConfigError, Problem},
+    security::{KeyError, KeySource, SecurityConfig, load_or_create_key},
+    stripe::StripeConfig,
+    topup::TopupConfig,
+};
+use self::{layers::Layers, reader::Reader};
+
+/// The commented defaults, as they are compiled in. Also a valid configuration file.
+pub const DEFAULTS: &str = include_str!("config.default.toml");
+
+/// Everything an operator can choose, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// The servers.
+    pub http: HttpConfig,
+    /// Where the books are kept.
+    pub database: DatabaseConfig,
+    /// What protects the secrets in the database.
+    pub security: SecurityConfig,
+    /// How money comes in.
+    pub stripe: StripeConfig,
+    /// What can be bought.
+    pub topup: TopupConfig,
+    /// What happens by itself.
+    pub jobs: JobsConfig,
+    /// What is written to standard error.
+    pub log: LogConfig,
+}
+
+impl Config {
+    /// The defaults, overlaid by `file` if there is one, overlaid by the `FAREBOX_…__…` variables
+    /// of `env` (other variables are passed over).
+    ///
+    /// Reads the file and the `…_file` secrets, and nothing else; it creates nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with every problem that was found.
+    pub fn load(
+        file: Option<&Path>,
+        env: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(Layers::read(file, env)?);
+        let config = Self::read(&mut reader);
+        reader.finish(config)
+    }
+
+    fn read(reader: &mut Reader) -> Self {
+        let database = DatabaseConfig::read(reader);
+        // Several nodes need one key, which none of them may make up for itself.
+        let one_node = matches!(database.url, DatabaseUrl::Sqlite(_));
+        Self {
+            http: HttpConfig::read(reader),
+            security: SecurityConfig::read(reader, one_node),
+            stripe: StripeConfig::read(reader),
+            topup: TopupConfig::read(reader),
+            jobs: JobsConfig::read(reader),
+            log: LogConfig::read(reader),
+            database,
+        }
+    }
+}
