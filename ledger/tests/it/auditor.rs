@@ -212,7 +212,9 @@ impl<'a> Episode<'a> {
         }
         if self.random.one_in(2) {
             self.store.write(&mut self.book);
-            self.book = Book::new();
+            if self.random.one_in(2) {
+                self.book = Book::new();
+            }
         }
         self.store.prefetch(&mut self.book, &group);
         let expected = self.model.apply(&group, now);

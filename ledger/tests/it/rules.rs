@@ -366,6 +366,10 @@ tables! {
         transfer T4 B>clearing 2 reversal            | overflow
         transfer T4 B>clearing 1 reversal            | ok
         balance B                                    | posted=-9223372036854775802 held=0 available=-9223372036854775802
+        # What is held counts too, though the posted total alone would still fit.
+        account D credits=max
+        hold H2 D>revenue max usage exp=10           | ok
+        transfer T6 D>clearing 1 reversal            | overflow
         # A transfer between customers that only the second cannot take changes neither.
         transfer T5 C>A 1 adjustment                 | overflow
         balance C                                    | posted=9223372036854775807 held=0 available=9223372036854775807
