@@ -1,6 +1,7 @@
 //! Whether an operation whose id is known is the same one again.
 
 use crate::account::Account;
+use crate::id::AccountId;
 use crate::operation::Operation;
 use crate::refusal::Refusal;
 use crate::transfer::{Phase, Transfer};
@@ -8,8 +9,7 @@ use crate::transfer::{Phase, Transfer};
 /// The first field, in the order of the refusals' numbers, in which the operation differs from
 /// the transfer of the same id. The time is not compared: a repeat comes later.
 pub(super) fn conflict(stored: &Transfer, operation: &Operation) -> Option<Refusal> {
-    let same_debit = |account| stored.debit == Account::Customer(account);
-    let differences = match (operation, stored.phase) {
+    match (operation, stored.phase) {
         (
             Operation::Transfer {
                 id: _,
@@ -20,7 +20,7 @@ pub(super) fn conflict(stored: &Transfer, operation: &Operation) -> Option<Refus
                 reference,
             },
             Phase::Single,
-        ) => [
+        ) => first(&[
             (stored.debit != *debit, Refusal::ExistsWithDifferentDebit),
             (stored.credit != *credit, Refusal::ExistsWithDifferentCredit),
             (stored.amount != *amount, Refusal::ExistsWithDifferentAmount),
@@ -29,8 +29,7 @@ pub(super) fn conflict(stored: &Transfer, operation: &Operation) -> Option<Refus
                 stored.reference != *reference,
                 Refusal::ExistsWithDifferentReference,
             ),
-            SAME,
-        ],
+        ]),
         (
             Operation::Hold {
                 id: _,
@@ -44,8 +43,11 @@ pub(super) fn conflict(stored: &Transfer, operation: &Operation) -> Option<Refus
             Phase::Pending {
                 expires_at: stored_expiry,
             },
-        ) => [
-            (!same_debit(*account), Refusal::ExistsWithDifferentAccount),
+        ) => first(&[
+            (
+                !debits(stored, *account),
+                Refusal::ExistsWithDifferentAccount,
+            ),
             (stored.credit != *credit, Refusal::ExistsWithDifferentCredit),
             (stored.amount != *amount, Refusal::ExistsWithDifferentAmount),
             (stored.code != *code, Refusal::ExistsWithDifferentCode),
@@ -57,7 +59,13 @@ pub(super) fn conflict(stored: &Transfer, operation: &Operation) -> Option<Refus
                 stored_expiry != *expires_at,
                 Refusal::ExistsWithDifferentExpiry,
             ),
-        ],
+        ]),
+        _ => resolution_conflict(stored, operation),
+    }
+}
+
+fn resolution_conflict(stored: &Transfer, operation: &Operation) -> Option<Refusal> {
+    match (operation, stored.phase) {
         (
             Operation::Post {
                 id: _,
@@ -71,8 +79,11 @@ pub(super) fn conflict(stored: &Transfer, operation: &Operation) -> Option<Refus
                 hold: stored_hold,
                 last: stored_last,
             },
-        ) => [
-            (!same_debit(*account), Refusal::ExistsWithDifferentAccount),
+        ) => first(&[
+            (
+                !debits(stored, *account),
+                Refusal::ExistsWithDifferentAccount,
+            ),
             (stored_hold != *hold, Refusal::ExistsWithDifferentHold),
             (stored.amount != *amount, Refusal::ExistsWithDifferentAmount),
             (stored_last != *last, Refusal::ExistsWithDifferentLast),
@@ -80,8 +91,7 @@ pub(super) fn conflict(stored: &Transfer, operation: &Operation) -> Option<Refus
                 stored.reference != *reference,
                 Refusal::ExistsWithDifferentReference,
             ),
-            SAME,
-        ],
+        ]),
         (
             Operation::Void {
                 id: _,
@@ -97,20 +107,24 @@ pub(super) fn conflict(stored: &Transfer, operation: &Operation) -> Option<Refus
                 hold,
             },
             Phase::Expire { hold: stored_hold },
-        ) => [
-            (!same_debit(*account), Refusal::ExistsWithDifferentAccount),
+        ) => first(&[
+            (
+                !debits(stored, *account),
+                Refusal::ExistsWithDifferentAccount,
+            ),
             (stored_hold != *hold, Refusal::ExistsWithDifferentHold),
-            SAME,
-            SAME,
-            SAME,
-            SAME,
-        ],
-        _ => return Some(Refusal::ExistsWithDifferentPhase),
-    };
-    differences
-        .into_iter()
-        .find_map(|(differs, refusal)| differs.then_some(refusal))
+        ]),
+        _ => Some(Refusal::ExistsWithDifferentPhase),
+    }
 }
 
-/// Fills a row of the comparison above.
-const SAME: (bool, Refusal) = (false, Refusal::ExistsWithDifferentPhase);
+fn debits(stored: &Transfer, account: AccountId) -> bool {
+    stored.debit == Account::Customer(account)
+}
+
+fn first(differences: &[(bool, Refusal)]) -> Option<Refusal> {
+    differences
+        .iter()
+        .find(|(differs, _)| *differs)
+        .map(|(_, refusal)| *refusal)
+}

@@ -221,28 +221,17 @@ impl Book {
                 last,
                 ref reference,
             } => self.post(
-                Resolution {
-                    id,
-                    account,
-                    hold,
-                    at,
-                },
+                Resolution::new(id, account, hold, at),
                 amount,
                 last,
                 reference,
             ),
-            Operation::Void { id, account, hold } => self.void(Resolution {
-                id,
-                account,
-                hold,
-                at,
-            }),
-            Operation::Expire { id, account, hold } => self.expire(Resolution {
-                id,
-                account,
-                hold,
-                at,
-            }),
+            Operation::Void { id, account, hold } => {
+                self.void(Resolution::new(id, account, hold, at))
+            }
+            Operation::Expire { id, account, hold } => {
+                self.expire(Resolution::new(id, account, hold, at))
+            }
         }
     }
 }

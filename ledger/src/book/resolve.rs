@@ -11,10 +11,21 @@ use crate::transfer::{Phase, Transfer};
 /// Who resolves which hold, under which id, and when.
 #[derive(Copy, Clone)]
 pub(super) struct Resolution {
-    pub(super) id: TransferId,
-    pub(super) account: AccountId,
-    pub(super) hold: TransferId,
-    pub(super) at: Timestamp,
+    id: TransferId,
+    account: AccountId,
+    hold: TransferId,
+    at: Timestamp,
+}
+
+impl Resolution {
+    pub(super) fn new(id: TransferId, account: AccountId, hold: TransferId, at: Timestamp) -> Self {
+        Self {
+            id,
+            account,
+            hold,
+            at,
+        }
+    }
 }
 
 impl Book {

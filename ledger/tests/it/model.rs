@@ -133,6 +133,20 @@ impl Model {
                     Refusal::InsufficientCredit,
                 );
             }
+            _ => reasons.extend(self.reasons_against_resolving(operation, now)),
+        }
+        reasons
+    }
+
+    fn reasons_against_resolving(&self, operation: &Operation, now: Timestamp) -> Vec<Refusal> {
+        let mut reasons = Vec::new();
+        let mut against = |wrong: bool, refusal| {
+            if wrong {
+                reasons.push(refusal);
+            }
+        };
+        match operation {
+            Operation::Transfer { .. } | Operation::Hold { .. } => {}
             Operation::Post {
                 account,
                 hold,
