@@ -1,0 +1,215 @@
+"""Stripe's own Python SDK drives the sandbox through every flow, and verifies its webhooks."""
+
+import json
+import time
+import uuid
+
+import pytest
+import stripe
+
+from conftest import KEY, SECRETS
+
+
+@pytest.fixture(scope="module")
+def client(sandbox):
+    return stripe.StripeClient(KEY, base_addresses={"api": sandbox.url}, max_network_retries=0).v1
+
+
+def customer_with(client, card="pm_card_visa"):
+    customer = client.customers.create({"email": "sdk@example.com", "name": "SDK"})
+    method = client.payment_methods.attach(card, {"customer": customer.id})
+    assert method.customer == customer.id and method.id != card
+    settings = {"default_payment_method": method.id}
+    return client.customers.update(customer.id, {"invoice_settings": settings})
+
+
+def opened(client, customer, amount=5000):
+    invoice = client.invoices.create({
+        "customer": customer.id, "auto_advance": False, "currency": "usd", "discounts": "",
+        "collection_method": "charge_automatically", "metadata": {"topup_id": "t-1"},
+        "pending_invoice_items_behavior": "exclude",
+    })
+    client.invoice_items.create({
+        "customer": customer.id, "invoice": invoice.id, "amount": amount, "currency": "usd",
+        "description": "Credits",
+    })
+    expand = ["confirmation_secret", "payments"]
+    return client.invoices.finalize_invoice(invoice.id, {"auto_advance": False, "expand": expand})
+
+
+def intent_of(invoice):
+    return invoice.payments.data[0].payment.payment_intent
+
+
+def test_a_top_up(client, receiver):
+    customer = customer_with(client)
+    invoice = opened(client, customer)
+    assert (invoice.status, invoice.amount_due) == ("open", 5000)
+    paid = client.invoices.pay(invoice.id, {"off_session": False})
+    assert (paid.status, paid.amount_paid, paid.amount_remaining) == ("paid", 5000, 0)
+    assert paid.metadata["topup_id"] == "t-1"
+    assert client.payment_intents.retrieve(intent_of(invoice)).status == "succeeded"
+    for kind in ("invoice.paid", "invoice.payment_succeeded", "invoice.finalized"):
+        receiver.wait_for(kind, invoice.id)
+    with pytest.raises(stripe.InvalidRequestError, match="Invoice is already paid"):
+        client.invoices.pay(invoice.id)
+    with pytest.raises(stripe.InvalidRequestError):
+        client.invoices.void_invoice(invoice.id)
+
+
+def test_a_decline(client, receiver):
+    invoice = opened(client, customer_with(client, "pm_card_chargeCustomerFail"))
+    with pytest.raises(stripe.CardError) as caught:
+        client.invoices.pay(invoice.id, {"off_session": True})
+    error = caught.value
+    assert (error.http_status, error.code) == (402, "card_declined")
+    assert error.error.decline_code == "generic_decline"
+    intent = client.payment_intents.retrieve(intent_of(invoice))
+    assert intent.status == "requires_payment_method"
+    assert intent.last_payment_error.code == "card_declined"
+    assert client.invoices.retrieve(invoice.id).status == "open"
+    receiver.wait_for("invoice.payment_failed", invoice.id)
+    assert client.invoices.void_invoice(invoice.id).status == "void"
+    assert client.payment_intents.retrieve(intent.id).status == "canceled"
+    receiver.wait_for("invoice.voided", invoice.id)
+
+
+def test_authentication(client, sandbox, receiver):
+    customer = customer_with(client, "pm_card_authenticationRequired")
+    invoice = opened(client, customer)
+    with pytest.raises(stripe.CardError) as caught:
+        client.invoices.pay(invoice.id, {"off_session": False})
+    assert caught.value.code == "invoice_payment_intent_requires_action"
+    receiver.wait_for("invoice.payment_action_required", invoice.id)
+    again = client.invoices.retrieve(invoice.id, {"expand": ["confirmation_secret"]})
+    assert again.confirmation_secret.client_secret.startswith(intent_of(invoice) + "_secret_")
+    sandbox.authenticate(intent_of(invoice), "succeed")
+    assert client.invoices.retrieve(invoice.id).status == "paid"
+    away = opened(client, customer)
+    with pytest.raises(stripe.CardError) as caught:
+        client.invoices.pay(away.id)
+    assert caught.value.code == "authentication_required"
+
+
+def test_a_setup_intent_spares_later_authentication(client, sandbox, receiver):
+    customer = client.customers.create({})
+    made = client.setup_intents.create({
+        "customer": customer.id, "usage": "off_session", "confirm": True,
+        "payment_method": "pm_card_authenticationRequiredOnSetup",
+        "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+    })
+    assert made.status == "requires_action"
+    sandbox.authenticate(made.id, "succeed")
+    receiver.wait_for("setup_intent.succeeded", made.id)
+    method = client.setup_intents.retrieve(made.id).payment_method
+    invoice = opened(client, customer)
+    paid = client.invoices.pay(invoice.id, {"payment_method": method, "off_session": True})
+    assert paid.status == "paid"
+
+
+def test_refunds(client, receiver):
+    invoice = opened(client, customer_with(client))
+    client.invoices.pay(invoice.id)
+    intent = intent_of(invoice)
+    part = client.refunds.create({"payment_intent": intent, "amount": 1500})
+    assert (part.status, part.amount) == ("succeeded", 1500)
+    with pytest.raises(stripe.InvalidRequestError, match="greater than unrefunded amount"):
+        client.refunds.create({"payment_intent": intent, "amount": 4000})
+    rest = client.refunds.create({"charge": part.charge})
+    assert rest.amount == 3500
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        client.refunds.create({"charge": part.charge})
+    assert caught.value.code == "charge_already_refunded"
+    assert client.charges.retrieve(part.charge).refunded
+    receiver.wait_for("charge.refunded", part.charge)
+    receiver.wait_for("refund.created", rest.id)
+
+
+def test_idempotency(client):
+    key = {"idempotency_key": str(uuid.uuid4())}
+    first = client.customers.create({"name": "once"}, key)
+    again = client.customers.create({"name": "once"}, key)
+    assert first.id == again.id
+    assert "idempotent-replayed" not in first.last_response.headers
+    assert again.last_response.headers["idempotent-replayed"] == "true"
+    with pytest.raises(stripe.IdempotencyError):
+        client.customers.create({"name": "twice"}, key)
+    with pytest.raises(stripe.IdempotencyError):
+        client.payment_intents.create({"amount": 500, "currency": "usd"}, key)
+
+
+def test_a_declined_payment_is_replayed_and_not_repeated(client):
+    invoice = opened(client, customer_with(client, "pm_card_chargeCustomerFail"))
+    key = {"idempotency_key": str(uuid.uuid4())}
+    for _ in range(2):
+        with pytest.raises(stripe.CardError):
+            client.invoices.pay(invoice.id, {}, key)
+    charges = client.charges.list({"payment_intent": intent_of(invoice)})
+    assert len(charges.data) == 1
+
+
+def test_the_sdk_retries_what_a_fault_broke(client, sandbox):
+    retrying = stripe.StripeClient(
+        KEY, base_addresses={"api": sandbox.url}, max_network_retries=3).v1
+    for action in ({"kind": "close_after"}, {"kind": "answer", "status": 500},
+                   {"kind": "close_before"}):
+        sandbox.control("faults", {"method": "POST", "path": "/v1/customers", "action": action})
+        name = str(uuid.uuid4())
+        made = retrying.customers.create({"name": name})
+        named = [c.id for c in client.customers.list({"limit": 100}).data if c.name == name]
+        assert named == [made.id], f"after {action}"
+    sandbox.control("faults/clear", {})
+
+
+def test_pages(client):
+    customer = customer_with(client)
+    made = [opened(client, customer).id for _ in range(5)]
+    listed = client.invoices.list({"customer": customer.id, "limit": 2})
+    assert [invoice.id for invoice in listed.auto_paging_iter()] == made[::-1]
+    assert listed.has_more
+    kinds = {"types": ["invoice.finalized", "invoice.created"], "limit": 3}
+    events = client.events.list(kinds)
+    found = [e for e in events.auto_paging_iter() if e.data.object["customer"] == customer.id]
+    assert len(found) == 10
+    newer = client.events.list({**kinds, "ending_before": found[-1].id})
+    assert all(event.created >= found[-1].created for event in newer.data)
+
+
+def test_webhooks_verify(client, receiver):
+    invoice = opened(client, customer_with(client))
+    client.invoices.pay(invoice.id)
+    body, signature = receiver.wait_for("invoice.paid", invoice.id)
+    assert signature.count("v1=") == len(SECRETS)
+    for secret in SECRETS:
+        event = stripe.Webhook.construct_event(body, signature, secret)
+        assert event.type == "invoice.paid" and event.data.object["id"] == invoice.id
+    fetched = client.events.retrieve(json.loads(body)["id"])
+    assert fetched.data.object["id"] == invoice.id
+    for bad in ((body, signature, "whsec_wrong"), (body + b" ", signature, SECRETS[0]),
+                (body, signature.replace("t=1", "t=2"), SECRETS[0])):
+        with pytest.raises(stripe.SignatureVerificationError):
+            stripe.Webhook.construct_event(*bad)
+
+
+def test_a_refused_webhook_comes_again(client, receiver):
+    receiver.refuse = 2
+    customer = client.customers.create({"name": "again"})
+    receiver.wait_for("customer.created", customer.id)
+    deliveries = lambda: [b for b, _ in receiver.deliveries if customer.id.encode() in b]
+    deadline = time.time() + 10
+    while len(deliveries()) < 3 and time.time() < deadline:
+        time.sleep(0.02)
+    assert len(deliveries()) == 3 and len(set(map(bytes, deliveries()))) == 1
+
+
+def test_errors(client, sandbox):
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        client.invoices.retrieve("in_unknown")
+    assert (caught.value.http_status, caught.value.code) == (404, "resource_missing")
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        client.customers.create({"nonsense": "x"})
+    assert (caught.value.code, caught.value.param) == ("parameter_unknown", "nonsense")
+    assert caught.value.request_id.startswith("req_")
+    wrong = stripe.StripeClient("sk_test_wrong", base_addresses={"api": sandbox.url}).v1
+    with pytest.raises(stripe.AuthenticationError):
+        wrong.customers.list()
