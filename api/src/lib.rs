@@ -30,8 +30,8 @@ pub use balance::{CreditBalance, PaymentMethodSummary, TopupConfig};
 pub use cents::{Cents, ParseCentsError};
 #[cfg(feature = "client")]
 pub use client::{
-    AiGateway, Billing, Client, ClientBuilder, CreditBalanceParams, Error, Failure, Tokens,
-    TopupCreateParams, TopupStatusParams, Topups, User,
+    AiGateway, Billing, Client, ClientBuilder, CreditBalanceParams, Error, Exchange, Failure,
+    Tokens, TopupCreateParams, TopupStatusParams, Topups, User,
 };
 pub use envelope::{ApiMessage, Envelope, ResultInfo};
 pub use token::{TokenStatus, TokenVerify};

@@ -1,5 +1,6 @@
 //! What a client is made of, checked once before the first request.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use reqwest::Url;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::observer::{Observe, Observer};
 use super::{Client, Error, Inner, tls};
 
 /// Where the official SDKs go unless they are told otherwise (contract, section 0).
@@ -27,6 +29,7 @@ pub struct ClientBuilder {
     api_key: Option<SecretString>,
     timeout: Option<Duration>,
     max_retries: Option<u32>,
+    observer: Observer,
 }
 
 impl ClientBuilder {
@@ -69,6 +72,12 @@ impl ClientBuilder {
         self
     }
 
+    /// Shows every attempt and its answer to `observe`, called between the two, on the caller's task.
+    pub fn observer(mut self, observe: Observe) -> Self {
+        self.observer = Observer::new(observe);
+        self
+    }
+
     /// The client. It makes no connection yet.
     ///
     /// # Errors
@@ -77,7 +86,12 @@ impl ClientBuilder {
     /// where TLS can't be set up.
     pub fn build(self) -> Result<Client, Error> {
         let base_url = parse_base_url(self.base_url.as_deref())?;
-        let http = reqwest::Client::builder()
+        let mut http = reqwest::Client::builder();
+        if is_loopback(&base_url) {
+            // A proxy for the outside world can't reach this machine's own server.
+            http = http.no_proxy();
+        }
+        let http = http
             .user_agent(USER_AGENT)
             .default_headers(self.headers()?)
             .redirect(reqwest::redirect::Policy::none())
@@ -89,6 +103,7 @@ impl ClientBuilder {
             base_url,
             timeout: self.timeout.unwrap_or(DEFAULT_TIMEOUT),
             max_retries: self.max_retries.unwrap_or(DEFAULT_MAX_RETRIES),
+            observer: self.observer,
         };
         Ok(Client {
             inner: Arc::new(inner),
@@ -128,7 +143,16 @@ pub(super) fn from_variables(lookup: impl Fn(&str) -> Option<String>) -> ClientB
         api_key: read("CLOUDFLARE_API_KEY").map(SecretString::from),
         timeout: None,
         max_retries: None,
+        observer: Observer::default(),
     }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost"
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// A header value that no `Debug` prints. The error doesn't repeat it either.

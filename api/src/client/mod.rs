@@ -6,6 +6,7 @@
 
 mod builder;
 mod error;
+mod observer;
 mod params;
 mod resources;
 mod retry;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 pub use builder::ClientBuilder;
 pub use error::{Error, Failure};
+pub use observer::Exchange;
 pub use params::{CreditBalanceParams, TopupCreateParams, TopupStatusParams};
 pub use resources::{AiGateway, Billing, Tokens, Topups, User};
 
@@ -64,6 +66,7 @@ struct Inner {
     base_url: reqwest::Url,
     timeout: Duration,
     max_retries: u32,
+    observer: observer::Observer,
 }
 
 impl Client {

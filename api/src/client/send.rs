@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode, Url};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::{Client, Error, Failure, retry};
+use super::{Client, Error, Exchange, Failure, retry};
 use crate::Envelope;
 
 /// The header in which Cloudflare, and Farebox with it, names a request.
@@ -97,11 +97,19 @@ impl Client {
         }
         let mut response = request.send().await.map_err(Error::from_transport)?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        let url = response.url().clone();
         let body = response
             .bytes()
             .await
             .map_err(Error::from_transport)?
             .to_vec();
+        self.inner.observer.tell(&Exchange {
+            method: call.method.as_str(),
+            url: url.as_str(),
+            request_body: call.body.as_deref(),
+            status: status.as_u16(),
+            response_body: &body,
+        });
         Ok(Answer {
             status,
             headers,
