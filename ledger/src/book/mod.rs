@@ -45,6 +45,13 @@ pub struct Outcome {
     pub transfer: Transfer,
 }
 
+impl Outcome {
+    /// Whether money moved now, and not by an earlier call.
+    pub fn is_new(&self) -> bool {
+        self.status == Status::New
+    }
+}
+
 /// What has to be written after groups have been applied, all in one transaction.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Changes {
