@@ -1,5 +1,14 @@
-//! farebox
+//! Farebox: a self-hosted AI gateway with prepaid billing. ARCHITECTURE.md has the map.
 
+pub mod app;
+pub mod billing;
 pub mod config;
+pub mod error;
+pub mod http;
+pub mod ids;
+pub mod jobs;
+pub mod keyring;
+pub mod metrics;
+pub mod store;
 pub mod stripe;
 pub mod tls;

@@ -1,2 +1,2 @@
-//! farebox
+//! Farebox.
 fn main() {}

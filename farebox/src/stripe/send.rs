@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::{Method, Response, header::HeaderMap};
 use serde::de::DeserializeOwned;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::{
     Stripe, StripeError,
@@ -20,9 +20,16 @@ use super::{
 impl Stripe {
     /// Sends the call, repeats it where that is safe and helps, and decodes the answer.
     pub(super) async fn send<T: DeserializeOwned>(&self, call: Call) -> Result<T, StripeError> {
-        let body = self.attempts(&call).await.inspect_err(|error| {
-            warn!(method = %call.method, path = %call.path, %error, "stripe call failed");
-        })?;
+        let body = self
+            .attempts(&call)
+            .await
+            .inspect_err(|error| match error {
+                // A refused card is the customer's business and nothing that an operator must mend.
+                StripeError::Card { .. } => {
+                    info!(method = %call.method, path = %call.path, %error, "payment refused");
+                }
+                _ => warn!(method = %call.method, path = %call.path, %error, "stripe call failed"),
+            })?;
         serde_json::from_slice(&body).map_err(|error| {
             // The error of serde_json quotes single values at worst, so only its place is kept.
             let detail = format!(

@@ -1,0 +1,145 @@
+//! What everything in a running Farebox shares. There are no globals besides.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ledger::{FeeRate, Timestamp};
+use secrecy::ExposeSecret;
+use tokio::sync::{Notify, broadcast};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Config, load_or_create_key};
+use crate::http::Throttle;
+use crate::keyring::Keyring;
+use crate::metrics::Metrics;
+use crate::store::committer::Clock;
+use crate::store::{Store, StoreError};
+use crate::stripe::{SettingsError, Stripe};
+
+/// How many changed top-ups a slow waiter may miss before it looks for itself.
+const CHANGES_KEPT: usize = 256;
+
+/// A running Farebox.
+pub struct App {
+    /// The checked configuration.
+    pub config: Config,
+    /// The database and its one writer of money.
+    pub store: Store,
+    /// Stripe, or the sandbox that stands in its place.
+    pub stripe: Stripe,
+    /// Hashes tokens and seals answers.
+    pub keyring: Keyring,
+    /// What is charged beside the credit.
+    pub fee: FeeRate,
+    /// Slows down failing authentication.
+    pub throttle: Throttle,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Every task that may outlive a request; shutdown waits for them.
+    pub tasks: TaskTracker,
+    /// Tells loops to end.
+    pub stop: CancellationToken,
+    /// Ids of top-ups whose state has just changed here, for those who wait for one.
+    pub changes: broadcast::Sender<String>,
+    /// Rings when a job has been enqueued here.
+    pub wake_jobs: Notify,
+    clock: Clock,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App")
+            .field("stripe", &self.stripe)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why Farebox can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Stripe's key or address.
+    #[error("[stripe]: {0}")]
+    Stripe(#[from] SettingsError),
+    /// There is no key to charge with.
+    #[error(
+        "[stripe] secret_key is not set: nothing could be sold. Set it, or run `farebox dev`, which \
+         needs no Stripe account"
+    )]
+    NoStripeKey,
+    /// Anything else in the configuration.
+    #[error("{0}")]
+    Config(String),
+}
+
+impl App {
+    /// Opens the store and puts everything together. `clock` is the only source of time.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
+        let key = load_or_create_key(&config.security.key)
+            .map_err(|error| StartError::Config(error.to_string()))?;
+        let fee = FeeRate::parse(&config.topup.fee_percent);
+        let fee =
+            fee.map_err(|error| StartError::Config(format!("[topup] fee_percent: {error}")))?;
+        let settings = config.stripe.settings().ok_or(StartError::NoStripeKey)?;
+        let stripe = Stripe::new(&settings)?;
+        let metrics = Arc::new(Metrics::new());
+        let counted = metrics.clone();
+        let report = move |group| counted.group_committed(group);
+        let store = Store::open(&config.database, clock.clone(), report).await?;
+        Ok(Arc::new(Self {
+            throttle: Throttle::new(config.http.auth_failures_per_minute),
+            store,
+            stripe,
+            keyring: Keyring::new(key.expose_secret()),
+            fee,
+            metrics,
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            wake_jobs: Notify::new(),
+            changes: broadcast::channel(CHANGES_KEPT).0,
+            clock,
+            config,
+        }))
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// What time it will be in `duration`; the end of time where there is no such.
+    pub fn now_plus(&self, duration: Duration) -> Timestamp {
+        shifted(
+            self.now(),
+            i64::try_from(duration.as_millis()).unwrap_or(i64::MAX),
+        )
+    }
+
+    /// What time it was before `duration`.
+    pub fn now_minus(&self, duration: Duration) -> Timestamp {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        shifted(self.now(), millis.saturating_neg())
+    }
+
+    /// Ends loops and waits for what is under way.
+    pub async fn shut_down(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+fn shifted(time: Timestamp, millis: i64) -> Timestamp {
+    Timestamp::from_millis(time.millis().saturating_add(millis))
+}
+
+/// The system's clock.
+pub fn system_clock() -> Clock {
+    Arc::new(|| Timestamp::from_millis(jiff::Timestamp::now().as_millisecond()))
+}

@@ -1,0 +1,69 @@
+//! What an account has (contract: section 1, `GET credit-balance`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::{Cents, CreditBalance, PaymentMethodSummary, TopupConfig};
+use ledger::{AccountId, Amount};
+
+use crate::app::App;
+use crate::billing::{BillingError, customer};
+use crate::store::accounts::{self, Account};
+use crate::store::topups::Card;
+use crate::store::{StoreError, holds, topups};
+
+/// How long a balance call waits for Stripe to name the default card.
+const LOOK_MAX: Duration = Duration::from_secs(2);
+
+/// The account's balance, its card, and what is under way.
+///
+/// # Errors
+/// [`BillingError::Store`].
+pub async fn credit_balance(
+    app: &Arc<App>,
+    account: AccountId,
+) -> Result<CreditBalance, BillingError> {
+    let db = &app.store.db;
+    let row = accounts::find(db, account).await?;
+    let row = row.ok_or_else(|| StoreError::corrupt("an authorised account is gone"))?;
+    let card = default_card(app, row).await;
+    let balances = holds::balances(db, account).await?;
+    let topups = topups::summary(db, account).await?;
+    let pending = Amount::from_cents(topups.pending_cents)
+        .ok_or_else(|| BillingError::Internal("the pending top-ups are no amount".to_owned()))?;
+    Ok(CreditBalance {
+        balance: cents(balances.posted()),
+        has_default_payment_method: card.is_some(),
+        payment_method: card.map(|card| PaymentMethodSummary {
+            brand: card.brand,
+            last4: card.last4,
+        }),
+        topup_config: TopupConfig::default(),
+        first_topup_success: topups.any_completed,
+        available: Some(cents(balances.available())),
+        held: Some(cents(balances.held())),
+        pending_topups: Some(cents(pending)),
+    })
+}
+
+fn cents(amount: Amount) -> Cents {
+    Cents::from_nanos(amount.nanos())
+}
+
+/// The default card as Stripe tells it now, or as it last did where Stripe can't be asked or was asked
+/// a moment ago.
+async fn default_card(app: &Arc<App>, account: Account) -> Option<Card> {
+    let customer = account.stripe_customer_id.as_deref()?;
+    if account.card_looked_at > app.now_minus(app.config.topup.status_refresh) {
+        return account.card;
+    }
+    let asked = customer::refresh_card(app, account.id, customer);
+    match tokio::time::timeout(LOOK_MAX, asked).await {
+        Ok(Ok(card)) => card,
+        Ok(Err(error)) => {
+            tracing::warn!(account = %account.id, %error, "the default card could not be looked up");
+            account.card
+        }
+        Err(_) => account.card,
+    }
+}

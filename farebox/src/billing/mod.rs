@@ -1,0 +1,22 @@
+//! The use cases of billing: start a top-up, find out what became of it, tell the balance.
+//!
+//! It puts the store, Stripe and the ledger's rules together, and knows no HTTP. Whether money is
+//! there is decided by `ledger::topup::decide` over what Stripe says, and nowhere else.
+
+mod apply;
+mod balance;
+mod customer;
+mod reconcile;
+mod refusal;
+mod status;
+mod topup;
+
+pub use apply::{apply_invoice_event, apply_payment};
+pub use balance::credit_balance;
+pub use customer::{ensure as ensure_customer, refresh_card};
+pub use reconcile::{
+    APPLY_INVOICE, Noted, events_since_cursor, expire_holds, note_event, unsettled_topups,
+};
+pub use refusal::{BillingError, Refusal};
+pub use status::{Status, topup_status};
+pub use topup::{Idempotency, TopupRequest, start_topup};

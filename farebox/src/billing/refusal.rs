@@ -1,0 +1,85 @@
+//! Why billing did not do what it was asked, as values; what a client reads is made of them elsewhere.
+
+use serde::{Deserialize, Serialize};
+
+use crate::store::StoreError;
+use crate::store::committer::CommitError;
+use crate::stripe::StripeError;
+
+/// A final no: asking again the same way brings the same answer, so it may be kept and repeated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// The card was declined, the invoice is void, nothing was charged.
+    Declined {
+        /// Stripe's `in_…`.
+        invoice: String,
+        /// Stripe's reason, such as `insufficient_funds`.
+        code: String,
+    },
+    /// The invoice was voided or written off: it can't be paid any more.
+    Voided {
+        /// Stripe's `in_…`.
+        invoice: String,
+    },
+    /// Given up before anything was charged.
+    Abandoned,
+    /// Money arrived that does not match; nothing is credited until the operator has looked.
+    InReview {
+        /// Stripe's `in_…`.
+        invoice: String,
+    },
+    /// The payment method isn't one of this account's.
+    PaymentMethod {
+        /// As the request named it.
+        id: String,
+    },
+    /// Stripe refuses what we ask, which no client can mend.
+    Stripe {
+        /// Stripe's own words.
+        message: String,
+    },
+}
+
+/// Why a use case ended without its result.
+#[derive(Debug, thiserror::Error)]
+pub enum BillingError {
+    /// A final no.
+    #[error("refused: {0:?}")]
+    Refused(Refusal),
+    /// There is no such top-up in this account.
+    #[error("there is no such top-up in this account")]
+    NoSuchTopup,
+    /// Stripe could not be asked, and nothing was charged.
+    #[error("stripe: {0}")]
+    Unavailable(StripeError),
+    /// Stripe did not answer in time, and nothing was charged.
+    #[error("stripe took too long")]
+    TookTooLong,
+    /// Another request with this idempotency key is running.
+    #[error("another request with this idempotency key is running")]
+    KeyBusy,
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyMismatch,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The ledger's writer failed or refused.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// A mistake of ours.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<StripeError> for BillingError {
+    fn from(error: StripeError) -> Self {
+        if error.is_transient() || error.outcome_unknown() {
+            return Self::Unavailable(error);
+        }
+        Self::Refused(Refusal::Stripe {
+            message: error.to_string(),
+        })
+    }
+}

@@ -1,0 +1,6 @@
+//! The management API, a file per resource.
+
+pub mod credit_balance;
+pub mod token_verify;
+pub mod topup;
+pub mod topup_status;

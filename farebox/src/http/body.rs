@@ -1,0 +1,172 @@
+//! Request bodies: read whole up to a limit, parsed as JSON objects, checked field by field so that
+//! every fault is named at once (contract: section 2, "Validation errors").
+
+use std::sync::Arc;
+
+use ::api::ApiMessage;
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use http::StatusCode;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde_json::{Map, Value};
+
+use crate::app::App;
+use crate::error::{ApiError, codes, issue};
+
+/// The bytes of a body as they came, at most as many as the configuration allows.
+#[derive(Debug)]
+pub struct RawBody(pub Bytes);
+
+impl FromRequest<Arc<App>> for RawBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
+        let max = app.config.http.body_limit_bytes;
+        match Limited::new(request.into_body(), max).collect().await {
+            Ok(body) => Ok(Self(body.to_bytes())),
+            Err(error) if error.is::<LengthLimitError>() => {
+                let message = format!("The body is larger than {max} bytes");
+                let status = StatusCode::PAYLOAD_TOO_LARGE;
+                Err(ApiError::new(status, codes::TOO_LARGE, message))
+            }
+            Err(_) => Err(ApiError::invalid(
+                &["body"],
+                "The body ended before it was complete",
+            )),
+        }
+    }
+}
+
+/// A body that is a JSON object, whose fields are then taken one by one.
+#[derive(Debug)]
+pub struct Fields {
+    fields: Map<String, Value>,
+    errors: Vec<ApiMessage>,
+}
+
+impl FromRequest<Arc<App>> for Fields {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
+        let RawBody(bytes) = RawBody::from_request(request, app).await?;
+        Self::parse(&bytes)
+    }
+}
+
+impl Fields {
+    fn parse(bytes: &[u8]) -> Result<Self, ApiError> {
+        if bytes.is_empty() {
+            return Err(ApiError::invalid(&["body"], "Required"));
+        }
+        match serde_json::from_slice(bytes) {
+            Ok(Value::Object(fields)) => Ok(Self {
+                fields,
+                errors: Vec::new(),
+            }),
+            Ok(other) => {
+                let message = format!("Expected object, received {}", kind(&other));
+                Err(ApiError::invalid(&["body"], message))
+            }
+            Err(error) => Err(ApiError::invalid(
+                &["body"],
+                format!("Invalid JSON: {error}"),
+            )),
+        }
+    }
+
+    /// Takes an integer of at least `min` and at most `max` that must be there.
+    pub fn integer(&mut self, name: &str, min: i64, max: i64) -> i64 {
+        let Some(value) = self.fields.remove(name) else {
+            return self.fault(name, "Required");
+        };
+        let Some(number) = value.as_i64() else {
+            let message = match value {
+                Value::Number(number) if number.is_f64() => {
+                    "Expected integer, received float".to_owned()
+                }
+                Value::Number(_) => format!("Number must be less than or equal to {max}"),
+                other => format!("Expected number, received {}", kind(&other)),
+            };
+            return self.fault(name, message);
+        };
+        if number < min {
+            return self.fault(
+                name,
+                format!("Number must be greater than or equal to {min}"),
+            );
+        }
+        if number > max {
+            return self.fault(name, format!("Number must be less than or equal to {max}"));
+        }
+        number
+    }
+
+    /// Takes a text of 1 to 255 characters that must be there.
+    pub fn text(&mut self, name: &str) -> String {
+        match self.optional_text(name) {
+            Some(text) => text,
+            None if self.errors.iter().any(|error| is_at(error, name)) => String::new(),
+            None => self.fault(name, "Required"),
+        }
+    }
+
+    /// Takes a text of 1 to 255 characters. `null` counts as absent.
+    pub fn optional_text(&mut self, name: &str) -> Option<String> {
+        match self.fields.remove(name)? {
+            Value::Null => None,
+            Value::String(text) if text.is_empty() => {
+                self.fault(name, "String must contain at least 1 character(s)")
+            }
+            Value::String(text) if text.len() > 255 => {
+                self.fault(name, "String must contain at most 255 character(s)")
+            }
+            Value::String(text) => Some(text),
+            other => self.fault(name, format!("Expected string, received {}", kind(&other))),
+        }
+    }
+
+    /// Refuses whatever has not been taken.
+    pub fn nothing_else(&mut self) {
+        let names: Vec<_> = self.fields.keys().map(|name| format!("'{name}'")).collect();
+        if !names.is_empty() {
+            let message = format!("Unrecognized key(s) in object: {}", names.join(", "));
+            self.errors.push(issue(&["body"], message));
+        }
+    }
+
+    /// The faults found so far, all together.
+    ///
+    /// # Errors
+    /// An [`ApiError`] with one entry per fault, where there is any.
+    pub fn check(self) -> Result<(), ApiError> {
+        if self.errors.is_empty() {
+            Ok(())
+        } else {
+            Err(ApiError::all_invalid(self.errors))
+        }
+    }
+
+    fn fault<T: Default>(&mut self, name: &str, message: impl Into<String>) -> T {
+        self.errors.push(issue(&["body", name], message));
+        T::default()
+    }
+}
+
+fn is_at(error: &ApiMessage, name: &str) -> bool {
+    error
+        .path
+        .as_ref()
+        .and_then(|path| path.last())
+        .is_some_and(|last| last == name)
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}

@@ -1,0 +1,56 @@
+//! The OpenAPI document, generated from the handlers and their types.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use crate::http::{api, ops, webhooks};
+
+/// The document.
+#[derive(OpenApi, Debug)]
+#[openapi(
+    info(
+        title = "Farebox",
+        description = "A self-hosted AI gateway with prepaid billing that speaks Cloudflare's AI Gateway API",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    paths(
+        api::topup::create,
+        api::topup_status::check,
+        api::credit_balance::get,
+        api::token_verify::verify,
+        webhooks::stripe,
+        ops::healthz,
+        ops::readyz,
+        document,
+    ),
+    modifiers(&Schemes),
+)]
+pub struct ApiDocument;
+
+struct Schemes;
+
+impl Modify for Schemes {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let header = |name: &str| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(name)));
+        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        components.add_security_scheme("api_token", bearer);
+        components.add_security_scheme("api_email", header("X-Auth-Email"));
+        components.add_security_scheme("api_key", header("X-Auth-Key"));
+    }
+}
+
+/// This document.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "openapi",
+    tag = "operations",
+    responses((status = 200, description = "The OpenAPI document", body = serde_json::Value)),
+    security(())
+)]
+pub async fn document() -> Response {
+    Json(ApiDocument::openapi()).into_response()
+}

@@ -1,0 +1,102 @@
+//! What a client reads when billing says no. Every refusal says what happened and what to do.
+//!
+//! The contract documents 400, 403 and 404 for billing; whatever is final is one of these, so that the
+//! SDKs, which repeat 409, 429 and 5xx by themselves, don't repeat it.
+
+use http::StatusCode;
+
+use crate::billing::{BillingError, Refusal};
+use crate::error::{ApiError, codes};
+
+impl From<BillingError> for ApiError {
+    fn from(error: BillingError) -> Self {
+        match error {
+            BillingError::Refused(refusal) => refused(&refusal),
+            BillingError::NoSuchTopup => Self::not_found("Top-up"),
+            BillingError::Unavailable(cause) => stripe_unavailable(cause.to_string()),
+            BillingError::TookTooLong => stripe_unavailable("the time was up".to_owned()),
+            BillingError::KeyBusy => key_busy(),
+            BillingError::KeyMismatch => key_mismatch(),
+            BillingError::Store(error) => error.into(),
+            BillingError::Commit(error) => error.into(),
+            BillingError::Internal(cause) => Self::internal(cause),
+        }
+    }
+}
+
+fn refused(refusal: &Refusal) -> ApiError {
+    let bad_request = |code, message| ApiError::new(StatusCode::BAD_REQUEST, code, message);
+    match refusal {
+        Refusal::Declined { invoice, code } => bad_request(
+            codes::CARD_DECLINED,
+            format!(
+                "The card was declined ({code}); nothing was charged and {invoice} is void. Start a new \
+                 top-up with another payment method"
+            ),
+        ),
+        Refusal::Voided { invoice } => bad_request(
+            codes::TOPUP_VOIDED,
+            format!(
+                "The top-up {invoice} was voided and can't be paid any more; nothing was credited. Start \
+                 a new one"
+            ),
+        ),
+        Refusal::Abandoned => bad_request(
+            codes::TOPUP_ABANDONED,
+            "The top-up was given up before a charge was tried; nothing was charged. Start a new one, \
+             with a new Idempotency-Key"
+                .to_owned(),
+        ),
+        Refusal::InReview { invoice } => bad_request(
+            codes::TOPUP_IN_REVIEW,
+            format!(
+                "The payment of {invoice} does not match its top-up and is being reviewed; nothing is \
+                 credited yet. Ask the operator, and don't pay again"
+            ),
+        ),
+        Refusal::PaymentMethod { id } => {
+            let mut error = bad_request(
+                codes::PAYMENT_METHOD,
+                format!("{id} is not a payment method of this account; nothing was charged"),
+            );
+            if let Some(first) = error.errors.first_mut() {
+                first.path = Some(vec!["body".to_owned(), "payment_method_id".to_owned()]);
+            }
+            error
+        }
+        Refusal::Stripe { message } => {
+            let mut error = ApiError::new(
+                StatusCode::BAD_GATEWAY,
+                codes::STRIPE_REFUSED,
+                "Stripe refused the operation; nothing was credited. Ask the operator, whose log has the \
+                 cause",
+            )
+            .for_good();
+            error.internal = Some(message.clone());
+            error
+        }
+    }
+}
+
+fn stripe_unavailable(cause: String) -> ApiError {
+    let mut error = ApiError::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        codes::STRIPE_UNAVAILABLE,
+        "Stripe can't be reached just now and nothing was charged. Ask again, with the same \
+         Idempotency-Key",
+    )
+    .after(2);
+    error.internal = Some(cause);
+    error
+}
+
+fn key_busy() -> ApiError {
+    let message = "A request with this Idempotency-Key is still running: ask again in a moment";
+    ApiError::new(StatusCode::CONFLICT, codes::IDEMPOTENCY_BUSY, message).after(1)
+}
+
+fn key_mismatch() -> ApiError {
+    let message =
+        "This Idempotency-Key was used for another request: send the same body, or a new key";
+    ApiError::new(StatusCode::CONFLICT, codes::IDEMPOTENCY_MISMATCH, message).for_good()
+}

@@ -1,0 +1,107 @@
+//! The routes, what every request passes through, and the listeners.
+
+use std::future::IntoFuture;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+use axum::serve::ListenerExt;
+use http::{Method, StatusCode};
+use tokio::net::TcpListener;
+
+use crate::app::App;
+use crate::error::{ApiError, codes};
+use crate::http::{api, openapi, ops, request_id, trace, webhooks};
+
+/// Everything that is served on the main listener.
+pub fn router(app: Arc<App>) -> Router {
+    let billing = Router::new()
+        .route("/credit-balance", get(api::credit_balance::get))
+        .route("/topup", post(api::topup::create))
+        .route("/topup/status", post(api::topup_status::check));
+    Router::new()
+        .nest(
+            "/client/v4/accounts/{account_id}/ai-gateway/billing",
+            billing,
+        )
+        .route(
+            "/client/v4/user/tokens/verify",
+            get(api::token_verify::verify),
+        )
+        .route("/webhooks/stripe", post(webhooks::stripe))
+        .route("/healthz", get(ops::healthz))
+        .route("/readyz", get(ops::readyz))
+        .route("/openapi.json", get(openapi::document))
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(from_fn_with_state(app.clone(), trace::observe))
+        .layer(from_fn(request_id::assign))
+        .with_state(app)
+}
+
+async fn no_route(request: Request) -> ApiError {
+    ApiError::no_route(request.uri().path())
+}
+
+async fn no_method(method: Method, request: Request) -> ApiError {
+    let message = format!(
+        "Method {method} is not allowed for {}",
+        request.uri().path()
+    );
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, codes::METHOD, message)
+}
+
+fn metrics_router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/metrics", get(ops::metrics))
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .with_state(app)
+}
+
+/// Where a started server listens: with port 0 in the configuration the system has chosen.
+#[derive(Clone, Copy, Debug)]
+pub struct Served {
+    /// The management API and the gateway.
+    pub address: SocketAddr,
+    /// The metrics.
+    pub metrics: Option<SocketAddr>,
+}
+
+/// Binds the listeners and serves until the app is told to stop. Requests under way are answered first.
+///
+/// # Errors
+/// Where an address can't be bound.
+pub async fn serve(app: &Arc<App>) -> io::Result<Served> {
+    let http = &app.config.http;
+    let address = listen(app, http.listen, router(app.clone())).await?;
+    let metrics = match http.metrics_listen {
+        Some(wanted) => Some(listen(app, wanted, metrics_router(app.clone())).await?),
+        None => None,
+    };
+    Ok(Served { address, metrics })
+}
+
+async fn listen(app: &Arc<App>, wanted: SocketAddr, router: Router) -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind(wanted).await.map_err(|error| {
+        io::Error::new(error.kind(), format!("can't listen on {wanted}: {error}"))
+    })?;
+    let address = listener.local_addr()?;
+    let listener = listener.tap_io(|stream| {
+        // An answer is one small write: it must not wait for the acknowledgement of the last one.
+        let _ = stream.set_nodelay(true);
+    });
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let stop = app.stop.clone();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
+    app.tasks.spawn(async move {
+        if let Err(error) = serving.into_future().await {
+            tracing::error!(%error, "a listener failed");
+        }
+    });
+    Ok(address)
+}

@@ -1,0 +1,45 @@
+//! One log line and one count for every request, and an answer for those that fail in unusual ways.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use http::StatusCode;
+
+use crate::app::App;
+use crate::error::{ApiError, codes};
+
+/// Logs and counts the request; turns a panic or an overlong wait into an answer.
+pub async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let method = request.method().clone();
+    // The route's pattern, not its path: the number of labels must not grow with the accounts.
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let handled = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let response = match tokio::time::timeout(app.config.http.request_timeout, handled).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => ApiError::internal("a handler panicked").into_response(),
+        Err(_) => too_slow().into_response(),
+    };
+    let (status, took) = (response.status(), begun.elapsed());
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    app.metrics.request(&method, route, status, took);
+    let took_ms = took.as_millis();
+    if status.is_server_error() {
+        tracing::warn!(status = status.as_u16(), took_ms, "answered");
+    } else if status.is_client_error() {
+        tracing::info!(status = status.as_u16(), took_ms, "answered");
+    } else {
+        tracing::debug!(status = status.as_u16(), took_ms, "answered");
+    }
+    response
+}
+
+fn too_slow() -> ApiError {
+    let message = "Request timeout: ask again in a moment";
+    ApiError::new(StatusCode::GATEWAY_TIMEOUT, codes::INTERNAL, message).after(1)
+}

@@ -1,0 +1,151 @@
+//! New ids and secrets. The only place that draws random numbers for them.
+
+use ledger::{AccountId, Timestamp, TransferId};
+
+/// Letters and digits, from which tokens are drawn.
+const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/// So that a token which leaked can be recognised as one, by people and by scanners.
+pub const TOKEN_PREFIX: &str = "fbx_";
+
+/// How many random characters a token has: 238 bits.
+const TOKEN_LENGTH: usize = 40;
+
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    // Without randomness nothing that is called a secret is one: there is no way to go on.
+    #[expect(clippy::expect_used)]
+    getrandom::fill(&mut bytes).expect("the system has no randomness");
+    bytes
+}
+
+/// A new account id.
+pub fn account() -> AccountId {
+    AccountId::from_bytes(random())
+}
+
+/// 32 random hex characters: the id of a user or a token.
+pub fn opaque() -> String {
+    hex(&random::<16>())
+}
+
+/// An id that sorts by time, 32 hex characters (UUIDv7): new rows go to the end of their index.
+pub fn ordered(now: Timestamp) -> String {
+    let millis = u64::try_from(now.millis()).unwrap_or_default();
+    let bytes = random::<10>();
+    uuid::Builder::from_unix_timestamp_millis(millis, &bytes)
+        .into_uuid()
+        .simple()
+        .to_string()
+}
+
+/// The id of the transfer that `purpose` makes for `subject`: always the same one, by which a repeat
+/// is recognised.
+pub fn transfer_for(purpose: &str, subject: &str) -> TransferId {
+    let mut hasher = blake3::Hasher::new_derive_key("farebox 2026 transfer id v1");
+    hasher
+        .update(purpose.as_bytes())
+        .update(b":")
+        .update(subject.as_bytes());
+    let mut bytes = [0; 16];
+    hasher.finalize_xof().fill(&mut bytes);
+    TransferId::from_u128(u128::from_be_bytes(bytes))
+}
+
+/// A new API token, shown once.
+pub fn token() -> String {
+    let mut token = String::with_capacity(TOKEN_PREFIX.len() + TOKEN_LENGTH);
+    token.push_str(TOKEN_PREFIX);
+    while token.len() < TOKEN_PREFIX.len() + TOKEN_LENGTH {
+        // Bytes past the last whole alphabet are thrown away: every character is as likely.
+        let drawn = random::<64>();
+        let letters = drawn.iter().filter(|byte| **byte < 248);
+        let room = TOKEN_PREFIX.len() + TOKEN_LENGTH - token.len();
+        token.extend(
+            letters
+                .take(room)
+                .map(|byte| char::from(ALPHABET[usize::from(*byte % 62)])),
+        );
+    }
+    token
+}
+
+/// A new global key of a user, shown once: 40 hex characters.
+pub fn global_key() -> String {
+    hex(&random::<20>())
+}
+
+/// An id for one request, in the shape of Cloudflare's `cf-ray`.
+pub fn request() -> String {
+    format!("{}-FBX", hex(&random::<8>()))
+}
+
+/// Random bytes for a nonce.
+pub fn nonce() -> [u8; 24] {
+    random()
+}
+
+/// Lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .map(|digit| char::from(DIGITS[usize::from(digit)]))
+        .collect()
+}
+
+/// The bytes of a hex text.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| {
+        char::from(byte)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() {
+        return None;
+    }
+    pairs
+        .iter()
+        .map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_token_is_recognisable_and_never_the_same() {
+        let (one, other) = (token(), token());
+        assert!(one.starts_with(TOKEN_PREFIX) && one.len() == 44, "{one}");
+        assert!(
+            one.bytes().skip(4).all(|byte| ALPHABET.contains(&byte)),
+            "{one}"
+        );
+        assert_ne!(one, other);
+    }
+
+    #[test]
+    fn derived_ids_repeat_and_differ_by_purpose() {
+        assert_eq!(transfer_for("topup", "a"), transfer_for("topup", "a"));
+        assert_ne!(transfer_for("topup", "a"), transfer_for("fee", "a"));
+        assert_ne!(transfer_for("topup", "a"), transfer_for("topup", "b"));
+    }
+
+    #[test]
+    fn hex_goes_there_and_back() {
+        assert_eq!(hex(&[0, 1, 0xab, 0xff]), "0001abff");
+        assert_eq!(unhex("0001abff").unwrap(), [0, 1, 0xab, 0xff]);
+        assert_eq!(unhex("abc"), None);
+        assert_eq!(unhex("zz"), None);
+    }
+
+    #[test]
+    fn ordered_ids_sort_by_time() {
+        let at = |millis| ordered(Timestamp::from_millis(millis));
+        assert!(at(1_700_000_000_000) < at(1_700_000_000_001));
+        assert_eq!(at(1_700_000_000_000).len(), 32);
+    }
+}

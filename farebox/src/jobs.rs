@@ -1,0 +1,134 @@
+//! What happens by itself: the queue of durable jobs, and passes that look at the world afresh.
+//!
+//! Nothing here is needed for correctness twice: whatever a job does may be done again, by another
+//! node or after a crash.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::app::App;
+use crate::billing::{self, BillingError};
+use crate::store::jobs::{self, Job};
+use crate::store::{StoreError, idempotency};
+
+/// For how long a job belongs to the worker that took it.
+const CLAIM: Duration = Duration::from_secs(120);
+
+/// How many jobs are done side by side.
+const WORKERS: usize = 4;
+
+/// The longest pause between two attempts at a job.
+const PAUSE_MAX: Duration = Duration::from_secs(3600);
+
+/// How long idempotency keys are kept, as Stripe keeps its own.
+const KEYS_KEPT: Duration = Duration::from_secs(24 * 3600);
+
+/// Starts the workers and the passes; they end when the app is told to stop.
+pub fn start(app: &Arc<App>) {
+    for _ in 0..WORKERS {
+        app.tasks.spawn(work(app.clone()));
+    }
+    let jobs = &app.config.jobs;
+    every(
+        app,
+        "unsettled top-ups",
+        jobs.reconcile.min(Duration::from_secs(5)),
+        |app| async move { billing::unsettled_topups(&app).await },
+    );
+    every(app, "stripe's events", jobs.events, |app| async move {
+        let missed = billing::events_since_cursor(&app).await?;
+        app.wake_jobs.notify_waiters();
+        Ok(missed)
+    });
+    every(app, "expired holds", jobs.poll, |app| async move {
+        billing::expire_holds(&app).await
+    });
+    every(app, "old idempotency keys", PAUSE_MAX, |app| async move {
+        let before = app.now_minus(KEYS_KEPT);
+        Ok(usize::try_from(idempotency::prune(&app.store.db, before).await?).unwrap_or(usize::MAX))
+    });
+}
+
+/// Runs a pass at once and then again and again, with a pause between two.
+fn every<F>(
+    app: &Arc<App>,
+    name: &'static str,
+    pause: Duration,
+    pass: impl Fn(Arc<App>) -> F + Send + 'static,
+) where
+    F: Future<Output = Result<usize, BillingError>> + Send,
+{
+    let app_of_loop = app.clone();
+    app.tasks.spawn(async move {
+        let app = app_of_loop;
+        loop {
+            match pass(app.clone()).await {
+                Ok(0) => {}
+                Ok(count) => tracing::debug!(pass = name, count, "pass done"),
+                Err(error) => {
+                    tracing::warn!(pass = name, %error, "pass failed, it will be run again")
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = app.stop.cancelled() => return,
+            }
+        }
+    });
+}
+
+async fn work(app: Arc<App>) {
+    loop {
+        let idle = match do_one(&app).await {
+            Ok(found) => !found,
+            Err(error) => {
+                tracing::warn!(%error, "the queue of jobs can't be read");
+                true
+            }
+        };
+        if app.stop.is_cancelled() {
+            return;
+        }
+        if idle {
+            tokio::select! {
+                () = app.wake_jobs.notified() => {}
+                () = tokio::time::sleep(app.config.jobs.poll) => {}
+                () = app.stop.cancelled() => return,
+            }
+        }
+    }
+}
+
+/// Takes one job that is due and does it; false where there is none.
+///
+/// # Errors
+/// [`StoreError`] where the queue can't be read or written.
+pub async fn do_one(app: &Arc<App>) -> Result<bool, StoreError> {
+    let claimed = jobs::claim(&app.store.db, app.now(), app.now_plus(CLAIM)).await?;
+    let Some(job) = claimed else { return Ok(false) };
+    match perform(app, &job).await {
+        Ok(()) => jobs::finish(&app.store.db, &job).await?,
+        Err(error) => {
+            app.metrics.job_failed();
+            let pause = pause_after(job.attempts);
+            tracing::warn!(kind = job.kind, subject = job.subject, attempts = job.attempts, %error, "job failed");
+            jobs::put_off(&app.store.db, &job, &error.to_string(), app.now_plus(pause)).await?;
+        }
+    }
+    Ok(true)
+}
+
+async fn perform(app: &Arc<App>, job: &Job) -> Result<(), BillingError> {
+    match job.kind.as_str() {
+        billing::APPLY_INVOICE => billing::apply_invoice_event(app, &job.subject).await,
+        unknown => Err(BillingError::Internal(format!("no such job: {unknown}"))),
+    }
+}
+
+/// 1 s, 2 s, 4 s … up to an hour.
+fn pause_after(attempts: i64) -> Duration {
+    let doublings = u32::try_from(attempts.saturating_sub(1))
+        .unwrap_or(0)
+        .min(12);
+    Duration::from_secs(1u64 << doublings).min(PAUSE_MAX)
+}

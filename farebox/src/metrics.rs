@@ -1,0 +1,216 @@
+//! What is counted, in Prometheus' terms. One set per running Farebox, no globals.
+
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::store::committer::GroupReport;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RequestLabels {
+    method: String,
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RouteLabels {
+    route: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OutcomeLabels {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct StateLabels {
+    state: String,
+}
+
+/// All metrics of a running Farebox.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    request_seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    authentication_failures: Counter,
+    webhooks: Family<OutcomeLabels, Counter>,
+    topups: Family<OutcomeLabels, Counter>,
+    topups_open: Family<StateLabels, Gauge>,
+    jobs: Gauge,
+    job_failures: Counter,
+    group_entries: Histogram,
+    group_seconds: Histogram,
+}
+
+fn seconds_histogram() -> Histogram {
+    Histogram::new(exponential_buckets(0.000_25, 2.0, 18))
+}
+
+impl Metrics {
+    /// All at zero.
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("farebox"),
+            requests: Family::default(),
+            request_seconds: Family::new_with_constructor(seconds_histogram),
+            authentication_failures: Counter::default(),
+            webhooks: Family::default(),
+            topups: Family::default(),
+            topups_open: Family::default(),
+            jobs: Gauge::default(),
+            job_failures: Counter::default(),
+            group_entries: Histogram::new(exponential_buckets(1.0, 2.0, 10)),
+            group_seconds: seconds_histogram(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let seconds = || Unit::Seconds;
+        let all = &mut self.registry;
+        all.register("http_requests", "Requests answered", self.requests.clone());
+        let help = "Time to answer a request";
+        all.register_with_unit(
+            "http_request",
+            help,
+            seconds(),
+            self.request_seconds.clone(),
+        );
+        let help = "Requests whose credentials were missing or not valid";
+        all.register(
+            "authentication_failures",
+            help,
+            self.authentication_failures.clone(),
+        );
+        let help = "Stripe events received, by what became of them";
+        all.register("stripe_webhooks", help, self.webhooks.clone());
+        let help = "Top-ups settled, by outcome; 'review' is money that matches no top-up of ours";
+        all.register("topups_settled", help, self.topups.clone());
+        let help = "Top-ups that are not settled, or wait for the operator in 'review'";
+        all.register("topups_open", help, self.topups_open.clone());
+        all.register(
+            "jobs_waiting",
+            "Jobs that are not done yet",
+            self.jobs.clone(),
+        );
+        all.register(
+            "job_failures",
+            "Attempts at a job that failed",
+            self.job_failures.clone(),
+        );
+        let help = "Callers answered by one commit of the ledger";
+        all.register("ledger_group_entries", help, self.group_entries.clone());
+        let help = "Time of one commit of the ledger";
+        all.register_with_unit("ledger_group", help, seconds(), self.group_seconds.clone());
+    }
+
+    /// A request was answered.
+    pub fn request(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
+        // A client may invent methods; each would be a label for good.
+        let method = if is_common(method) {
+            method.as_str()
+        } else {
+            "other"
+        };
+        let labels = RequestLabels {
+            method: method.to_owned(),
+            route: route.to_owned(),
+            status: status.as_u16(),
+        };
+        self.requests.get_or_create(&labels).inc();
+        let labels = RouteLabels {
+            route: route.to_owned(),
+        };
+        self.request_seconds
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
+    }
+
+    /// Credentials were missing or not valid.
+    pub fn authentication_failed(&self) {
+        self.authentication_failures.inc();
+    }
+
+    /// A webhook came: `taken`, `repeated`, `ignored` or `refused`.
+    pub fn webhook(&self, outcome: &'static str) {
+        self.webhooks
+            .get_or_create(&OutcomeLabels { outcome })
+            .inc();
+    }
+
+    /// A top-up was settled: `completed`, `closed` or `review`.
+    pub fn topup_settled(&self, outcome: &'static str) {
+        self.topups.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
+    /// How many top-ups are in each state just now.
+    pub fn set_topups_open(&self, counts: &[(String, i64)]) {
+        for state in ["started", "pending", "review"] {
+            let count = counts
+                .iter()
+                .find(|(name, _)| name == state)
+                .map_or(0, |(_, count)| *count);
+            let labels = StateLabels {
+                state: state.to_owned(),
+            };
+            self.topups_open.get_or_create(&labels).set(count);
+        }
+    }
+
+    /// How many jobs there are just now.
+    pub fn set_jobs(&self, count: i64) {
+        self.jobs.set(count);
+    }
+
+    /// An attempt at a job failed.
+    pub fn job_failed(&self) {
+        self.job_failures.inc();
+    }
+
+    /// The committer answered a group.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a count of callers, for a histogram"
+    )]
+    pub fn group_committed(&self, group: GroupReport) {
+        self.group_entries.observe(group.entries as f64);
+        self.group_seconds.observe(group.took.as_secs_f64());
+    }
+
+    /// Everything, as Prometheus reads it.
+    ///
+    /// # Errors
+    /// Where a text can't be written, which memory alone could cause.
+    pub fn render(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn is_common(method: &Method) -> bool {
+    [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+    ]
+    .contains(method)
+}

@@ -1,0 +1,278 @@
+//! The only writer of money: one per process, it commits in groups.
+//!
+//! It drains what has queued while the last commit ran, reads the rows concerned, applies the pure
+//! rules of the `ledger` crate, writes everything in one transaction and answers each caller after the
+//! commit. Durability is never relaxed; the group is what makes it fast.
+//!
+//! It must not decide anything about money itself, and it never answers before the disk has.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ledger::{Book, Changes, Operation, Outcome, Refused, Timestamp};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::store::db::{Db, Lock, Tx};
+use crate::store::{StoreError, ledger_rows as rows, topups};
+
+/// Why a group of operations did not happen.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CommitError {
+    /// The ledger's rules refuse it. Nothing of the group was written.
+    #[error("{0}")]
+    Refused(Refused),
+    /// The store failed. Whether the group was written is unknown: ask again with the same ids.
+    #[error(transparent)]
+    Store(#[from] Arc<StoreError>),
+}
+
+impl From<StoreError> for CommitError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
+/// A row that changes in the transaction of the money that it is about, all or none.
+#[derive(Debug, Clone)]
+pub enum Attached {
+    /// The top-up becomes `completed`.
+    CompleteTopup {
+        /// Its id.
+        topup_id: String,
+    },
+}
+
+/// What one caller wants done, all or none.
+#[derive(Debug)]
+pub struct Entry {
+    /// Operations on the ledger, linked: all or none.
+    pub operations: Vec<Operation>,
+    /// Written with them, unless every operation had been done before.
+    pub attached: Option<Attached>,
+}
+
+type Answer = Result<Vec<Outcome>, CommitError>;
+
+struct Waiting {
+    entry: Entry,
+    reply: oneshot::Sender<Answer>,
+}
+
+/// A handle on the committer; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Committer {
+    queue: mpsc::Sender<Waiting>,
+}
+
+/// What the committer tells the metrics about one group.
+#[derive(Debug, Clone, Copy)]
+pub struct GroupReport {
+    /// Callers answered by this commit.
+    pub entries: usize,
+    /// From the first statement to the commit.
+    pub took: Duration,
+}
+
+/// The source of the ledger's time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+impl Committer {
+    /// Starts the committer on a thread of its own, because it waits for the disk. It ends when every
+    /// handle is gone, after it has answered whoever was waiting.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] where the system gives no thread.
+    pub fn start(
+        db: Arc<Db>,
+        group_max: usize,
+        clock: Clock,
+        report: impl Fn(GroupReport) + Send + 'static,
+    ) -> Result<Self, StoreError> {
+        let (queue, waiting) = mpsc::channel(group_max.max(1) * 4);
+        let runtime = tokio::runtime::Handle::current();
+        std::thread::Builder::new()
+            .name("committer".to_owned())
+            .spawn(move || {
+                let context = Context { db, clock };
+                runtime.block_on(run(context, waiting, group_max.max(1), report));
+            })
+            .map_err(|error| StoreError::Database(error.to_string()))?;
+        Ok(Self { queue })
+    }
+
+    /// Does all of the entry's operations, or none, and answers when that is durable.
+    ///
+    /// # Errors
+    /// [`CommitError`]; after [`CommitError::Store`] the same entry may be asked again.
+    pub async fn commit(&self, entry: Entry) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        self.queue
+            .send(Waiting { entry, reply })
+            .await
+            .map_err(|_| CommitError::from(StoreError::Closed))?;
+        answer
+            .await
+            .map_err(|_| CommitError::from(StoreError::Closed))?
+    }
+
+    /// Does one operation; see [`Committer::commit`].
+    ///
+    /// # Errors
+    /// As [`Committer::commit`].
+    pub async fn commit_one(&self, operation: Operation) -> Result<Outcome, CommitError> {
+        let entry = Entry {
+            operations: vec![operation],
+            attached: None,
+        };
+        let mut outcomes = self.commit(entry).await?;
+        outcomes.pop().ok_or_else(|| StoreError::Closed.into())
+    }
+}
+
+struct Context {
+    db: Arc<Db>,
+    clock: Clock,
+}
+
+async fn run(
+    context: Context,
+    mut waiting: mpsc::Receiver<Waiting>,
+    group_max: usize,
+    report: impl Fn(GroupReport),
+) {
+    let mut group = Vec::with_capacity(group_max);
+    while waiting.recv_many(&mut group, group_max).await > 0 {
+        let begun = Instant::now();
+        let entries: Vec<&Entry> = group.iter().map(|one| &one.entry).collect();
+        let answers = commit_group(&context, &entries).await;
+        report(GroupReport {
+            entries: entries.len(),
+            took: begun.elapsed(),
+        });
+        for (one, answer) in group.drain(..).zip(answers) {
+            // A caller that has left learns of it by asking again with the same ids.
+            let _ = one.reply.send(answer);
+        }
+    }
+}
+
+/// Commits a group. Where that fails, each entry is tried alone, so that one whose row clashes does
+/// not take the others with it; a repeat is harmless, because the ids decide.
+async fn commit_group(context: &Context, entries: &[&Entry]) -> Vec<Answer> {
+    let error = match try_group(context, entries).await {
+        Ok(answers) => return answers,
+        Err(error) => error,
+    };
+    if let [_] = entries {
+        tracing::error!(%error, "a group could not be committed");
+        return vec![Err(error.into())];
+    }
+    tracing::warn!(%error, entries = entries.len(), "a group failed, its entries are tried one by one");
+    let mut answers = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let alone = try_group(context, &[entry])
+            .await
+            .map(|mut answers| answers.pop());
+        answers.push(match alone {
+            Ok(Some(answer)) => answer,
+            Ok(None) => Err(StoreError::Closed.into()),
+            Err(error) => Err(error.into()),
+        });
+    }
+    answers
+}
+
+async fn try_group(context: &Context, entries: &[&Entry]) -> Result<Vec<Answer>, StoreError> {
+    let mut tx = context.db.begin().await?;
+    let operations = || entries.iter().flat_map(|entry| &entry.operations);
+    let mut book = prefetch(&mut tx, operations()).await?;
+    // Read after the rows are locked, so that on a busy server no hold is posted past its expiry.
+    let now = (context.clock)();
+    let mut answers = Vec::with_capacity(entries.len());
+    let mut attached = Vec::new();
+    for entry in entries {
+        let answer = book.apply(&entry.operations, now);
+        if let (Ok(outcomes), Some(row)) = (&answer, &entry.attached)
+            && outcomes.iter().any(Outcome::is_new)
+        {
+            attached.push(row);
+        }
+        answers.push(answer.map_err(CommitError::Refused));
+    }
+    write(&mut tx, &book.take_changes()).await?;
+    for row in attached {
+        write_attached(&mut tx, row, now).await?;
+    }
+    tx.commit_here().await?;
+    Ok(answers)
+}
+
+/// Reads what the operations need into a working set. On PostgreSQL the customers' rows are locked,
+/// in the order of their ids, before anything else is read.
+async fn prefetch<'a>(
+    tx: &mut Tx,
+    operations: impl Iterator<Item = &'a Operation> + Clone,
+) -> Result<Book, StoreError> {
+    let mut book = Book::new();
+    let customers: BTreeSet<String> = operations
+        .clone()
+        .flat_map(|op| op.customers())
+        .map(|id| id.to_string())
+        .collect();
+    for row in tx
+        .select_all(
+            rows::SELECT_BALANCES,
+            "account_id",
+            &list(customers),
+            Lock::ForUpdate,
+        )
+        .await?
+    {
+        let (account, balances) = rows::balances(row)?;
+        book.load_account(account, balances);
+    }
+    let ids: BTreeSet<String> = operations.clone().map(|op| op.id().to_string()).collect();
+    for row in tx
+        .select_all(rows::SELECT_TRANSFERS, "id", &list(ids), Lock::No)
+        .await?
+    {
+        book.load_transfer(rows::transfer(row)?);
+    }
+    let holds: BTreeSet<String> = operations
+        .filter_map(|op| op.hold())
+        .map(|id| id.to_string())
+        .collect();
+    if !holds.is_empty() {
+        for row in tx
+            .select_all(rows::SELECT_HOLDS, "id", &list(holds), Lock::No)
+            .await?
+        {
+            book.load_hold(rows::hold(row)?);
+        }
+    }
+    Ok(book)
+}
+
+fn list(ids: BTreeSet<String>) -> Vec<String> {
+    ids.into_iter().collect()
+}
+
+async fn write(tx: &mut Tx, changes: &Changes) -> Result<(), StoreError> {
+    let transfers: Vec<_> = changes
+        .transfers
+        .iter()
+        .map(rows::transfer_values)
+        .collect();
+    tx.insert_all(&rows::INSERT_TRANSFERS, &transfers).await?;
+    let holds: Vec<_> = changes.holds.iter().map(rows::hold_values).collect();
+    tx.insert_all(&rows::UPSERT_HOLDS, &holds).await?;
+    let balances: Vec<_> = changes.balances.iter().map(rows::balances_values).collect();
+    tx.insert_all(&rows::UPSERT_BALANCES, &balances).await
+}
+
+async fn write_attached(tx: &mut Tx, row: &Attached, now: Timestamp) -> Result<(), StoreError> {
+    match row {
+        Attached::CompleteTopup { topup_id } => topups::complete(tx, topup_id, now).await,
+    }
+}

@@ -1,0 +1,33 @@
+//! Reading balances and holds. They are written by the committer only.
+
+use ledger::{AccountId, Balances, Hold, Timestamp};
+
+use crate::store::db::Db;
+use crate::store::{StoreError, ledger_rows as rows};
+
+/// The customer's running totals; zeros where nothing has moved yet.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn balances(db: &Db, account: AccountId) -> Result<Balances, StoreError> {
+    let sql = format!("{} WHERE account_id = $1", rows::SELECT_BALANCES);
+    let row = db.query_opt(&sql, &[account.to_string().into()]).await?;
+    Ok(row
+        .map(rows::balances)
+        .transpose()?
+        .map(|(_, balances)| balances)
+        .unwrap_or_default())
+}
+
+/// Open holds whose time has run out, of any account: for the job that releases them.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn expired(db: &Db, now: Timestamp, limit: i64) -> Result<Vec<Hold>, StoreError> {
+    let sql = format!(
+        "{} WHERE state = 'open' AND expires_at <= $1 ORDER BY expires_at LIMIT $2",
+        rows::SELECT_HOLDS
+    );
+    let found = db.query(&sql, &[now.millis().into(), limit.into()]).await?;
+    found.into_iter().map(rows::hold).collect()
+}

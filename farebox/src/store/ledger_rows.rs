@@ -1,0 +1,205 @@
+//! The ledger's records as rows: what is selected, what is written, and the way between the two.
+//!
+//! There is no statement here that changes or removes a transfer, and there must never be one.
+
+use ledger::{
+    Account, AccountId, Amount, Balances, Code, Hold, HoldState, Phase, Timestamp, Transfer,
+};
+
+use crate::store::StoreError;
+use crate::store::db::{Column, Insert};
+use crate::store::value::{Row, Value};
+
+/// All columns of a transfer, in the order that [`transfer`] reads.
+pub const SELECT_TRANSFERS: &str =
+    "SELECT id, debit, credit, amount, code, phase, hold, expires_at, reference, at FROM transfers";
+
+/// The same after the transfer's number in the journal.
+pub const SELECT_JOURNAL: &str = "SELECT seq, id, debit, credit, amount, code, phase, hold, \
+     expires_at, reference, at FROM transfers";
+
+/// All columns of a hold, in the order that [`hold`] reads.
+pub const SELECT_HOLDS: &str =
+    "SELECT id, account_id, credit, code, amount, posted, state, expires_at FROM holds";
+
+/// All columns of a customer's totals, in the order that [`balances`] reads.
+pub const SELECT_BALANCES: &str = "SELECT account_id, debits_pending, debits_posted, \
+     credits_pending, credits_posted FROM balances";
+
+/// New transfers; a clash of ids is an error, since the same id has been looked up before.
+pub const INSERT_TRANSFERS: Insert = Insert {
+    table: "transfers",
+    columns: &[
+        Column::Text("id"),
+        Column::Text("debit"),
+        Column::Text("credit"),
+        Column::Int("amount"),
+        Column::Int("code"),
+        Column::Text("phase"),
+        Column::Text("hold"),
+        Column::Int("expires_at"),
+        Column::Text("reference"),
+        Column::Int("at"),
+    ],
+    on_conflict: "",
+};
+
+/// New holds, and what has become of old ones.
+pub const UPSERT_HOLDS: Insert = Insert {
+    table: "holds",
+    columns: &[
+        Column::Text("id"),
+        Column::Text("account_id"),
+        Column::Text("credit"),
+        Column::Int("code"),
+        Column::Int("amount"),
+        Column::Int("posted"),
+        Column::Text("state"),
+        Column::Int("expires_at"),
+    ],
+    on_conflict: "ON CONFLICT (id) DO UPDATE SET posted = excluded.posted, state = excluded.state",
+};
+
+/// The new totals of customers.
+pub const UPSERT_BALANCES: Insert = Insert {
+    table: "balances",
+    columns: &[
+        Column::Text("account_id"),
+        Column::Int("debits_pending"),
+        Column::Int("debits_posted"),
+        Column::Int("credits_pending"),
+        Column::Int("credits_posted"),
+    ],
+    on_conflict: "ON CONFLICT (account_id) DO UPDATE SET \
+         debits_pending = excluded.debits_pending, debits_posted = excluded.debits_posted, \
+         credits_pending = excluded.credits_pending, credits_posted = excluded.credits_posted",
+};
+
+/// A row of [`SELECT_TRANSFERS`].
+///
+/// # Errors
+/// [`StoreError::Corrupt`].
+pub fn transfer(mut row: Row) -> Result<Transfer, StoreError> {
+    Ok(Transfer {
+        id: row.parse()?,
+        debit: row.parse()?,
+        credit: row.parse()?,
+        amount: amount(&mut row)?,
+        code: code(&mut row)?,
+        phase: phase(&mut row)?,
+        reference: row.text()?,
+        at: Timestamp::from_millis(row.int()?),
+    })
+}
+
+fn phase(row: &mut Row) -> Result<Phase, StoreError> {
+    let name = row.text()?;
+    let hold = row.opt_named(|id| id.parse().ok())?;
+    let expires_at = row.opt_int()?;
+    match (name.as_str(), hold, expires_at) {
+        ("single", None, None) => Ok(Phase::Single),
+        ("pending", None, Some(at)) => Ok(Phase::Pending {
+            expires_at: Timestamp::from_millis(at),
+        }),
+        ("post", Some(hold), None) => Ok(Phase::Post { hold, last: false }),
+        ("post_last", Some(hold), None) => Ok(Phase::Post { hold, last: true }),
+        ("void", Some(hold), None) => Ok(Phase::Void { hold }),
+        ("expire", Some(hold), None) => Ok(Phase::Expire { hold }),
+        _ => Err(StoreError::corrupt(format!(
+            "a transfer's phase is {name:?}"
+        ))),
+    }
+}
+
+/// A transfer as [`INSERT_TRANSFERS`] writes it.
+pub fn transfer_values(transfer: &Transfer) -> Vec<Value> {
+    let (phase, hold, expires_at) = match transfer.phase {
+        Phase::Single => ("single", None, None),
+        Phase::Pending { expires_at } => ("pending", None, Some(expires_at.millis())),
+        Phase::Post { hold, last: false } => ("post", Some(hold), None),
+        Phase::Post { hold, last: true } => ("post_last", Some(hold), None),
+        Phase::Void { hold } => ("void", Some(hold), None),
+        Phase::Expire { hold } => ("expire", Some(hold), None),
+    };
+    vec![
+        transfer.id.to_string().into(),
+        transfer.debit.to_string().into(),
+        transfer.credit.to_string().into(),
+        transfer.amount.nanos().into(),
+        i64::from(transfer.code.number()).into(),
+        phase.into(),
+        hold.map(|hold| hold.to_string()).into(),
+        expires_at.into(),
+        transfer.reference.as_str().into(),
+        transfer.at.millis().into(),
+    ]
+}
+
+/// A row of [`SELECT_HOLDS`].
+///
+/// # Errors
+/// [`StoreError::Corrupt`].
+pub fn hold(mut row: Row) -> Result<Hold, StoreError> {
+    Ok(Hold {
+        id: row.parse()?,
+        account: row.parse()?,
+        credit: row.parse::<Account>()?,
+        code: code(&mut row)?,
+        amount: amount(&mut row)?,
+        posted: amount(&mut row)?,
+        state: row.named(HoldState::from_name)?,
+        expires_at: Timestamp::from_millis(row.int()?),
+    })
+}
+
+/// A hold as [`UPSERT_HOLDS`] writes it.
+pub fn hold_values(hold: &Hold) -> Vec<Value> {
+    vec![
+        hold.id.to_string().into(),
+        hold.account.to_string().into(),
+        hold.credit.to_string().into(),
+        i64::from(hold.code.number()).into(),
+        hold.amount.nanos().into(),
+        hold.posted.nanos().into(),
+        hold.state.to_string().into(),
+        hold.expires_at.millis().into(),
+    ]
+}
+
+/// A row of [`SELECT_BALANCES`].
+///
+/// # Errors
+/// [`StoreError::Corrupt`].
+pub fn balances(mut row: Row) -> Result<(AccountId, Balances), StoreError> {
+    let account = row.parse()?;
+    let balances = Balances {
+        debits_pending: amount(&mut row)?,
+        debits_posted: amount(&mut row)?,
+        credits_pending: amount(&mut row)?,
+        credits_posted: amount(&mut row)?,
+    };
+    Ok((account, balances))
+}
+
+/// A customer's totals as [`UPSERT_BALANCES`] writes them.
+pub fn balances_values((account, balances): &(AccountId, Balances)) -> Vec<Value> {
+    vec![
+        account.to_string().into(),
+        balances.debits_pending.nanos().into(),
+        balances.debits_posted.nanos().into(),
+        balances.credits_pending.nanos().into(),
+        balances.credits_posted.nanos().into(),
+    ]
+}
+
+fn amount(row: &mut Row) -> Result<Amount, StoreError> {
+    Ok(Amount::from_nanos(row.int()?))
+}
+
+fn code(row: &mut Row) -> Result<Code, StoreError> {
+    let number = row.int()?;
+    u16::try_from(number)
+        .ok()
+        .and_then(Code::from_number)
+        .ok_or_else(|| StoreError::corrupt(format!("{number} is no transfer code")))
+}

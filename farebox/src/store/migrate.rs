@@ -1,0 +1,68 @@
+//! Brings the schema to this version: numbered SQL files, compiled in, applied once each and in order.
+
+use crate::store::StoreError;
+use crate::store::db::Db;
+
+/// Number, name, text. A migration that has been released is never edited: add another.
+const MIGRATIONS: &[(i64, &str, &str)] = &[(
+    1,
+    "initial",
+    include_str!("../../migrations/0001_initial.sql"),
+)];
+
+/// A number of our own among PostgreSQL's advisory locks: two nodes that start at once take turns.
+const ADVISORY_LOCK: &str = "SELECT pg_advisory_xact_lock(4207849484)::text";
+
+/// Applies what is missing; returns the names of what it applied.
+///
+/// # Errors
+/// [`StoreError::Migration`] where the database is newer than this program or a statement fails; then
+/// nothing has changed.
+pub async fn migrate(db: &Db) -> Result<Vec<&'static str>, StoreError> {
+    let mut tx = db.begin().await?;
+    if matches!(db, Db::Postgres(_)) {
+        tx.query(ADVISORY_LOCK, &[]).await?;
+    }
+    tx.script(
+        "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL)",
+    )
+    .await?;
+    let newest = "SELECT COALESCE(MAX(number), 0) FROM migrations";
+    let version = match tx.query_opt(newest, &[]).await? {
+        Some(mut row) => row.int()?,
+        None => 0,
+    };
+    refuse_newer(version)?;
+    let mut applied = Vec::new();
+    for (number, name, text) in MIGRATIONS.iter().filter(|(number, ..)| *number > version) {
+        let script = text.replace("{SEQUENCE}", sequence(db));
+        tx.script(&script)
+            .await
+            .map_err(|error| StoreError::Migration(format!("{name}: {error}")))?;
+        let insert = "INSERT INTO migrations (number, name) VALUES ($1, $2)";
+        tx.execute(insert, &[(*number).into(), (*name).into()])
+            .await?;
+        applied.push(*name);
+    }
+    tx.commit().await?;
+    Ok(applied)
+}
+
+fn refuse_newer(version: i64) -> Result<(), StoreError> {
+    let newest = MIGRATIONS.last().map_or(0, |(number, ..)| *number);
+    if version <= newest {
+        return Ok(());
+    }
+    Err(StoreError::Migration(format!(
+        "the database has schema {version} and this Farebox knows {newest}: run the newer Farebox that \
+         wrote it"
+    )))
+}
+
+fn sequence(db: &Db) -> &'static str {
+    match db {
+        // AUTOINCREMENT: a number is never used twice, even after the newest row has gone.
+        Db::Sqlite(_) => "INTEGER PRIMARY KEY AUTOINCREMENT",
+        Db::Postgres(_) => "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+    }
+}

@@ -1,0 +1,82 @@
+//! All of Farebox's SQL, a file per noun. Whatever a caller may see is found by its owner as well.
+//!
+//! It knows neither HTTP nor Stripe, and it decides nothing about money: `committer` applies the rules
+//! of the `ledger` crate and is the only writer of transfers, holds and balances.
+
+pub mod accounts;
+pub mod audit;
+pub mod committer;
+pub mod db;
+mod error;
+pub mod events;
+pub mod holds;
+pub mod idempotency;
+pub mod jobs;
+pub mod journal;
+mod ledger_rows;
+pub mod migrate;
+mod postgres;
+mod sqlite;
+pub mod tokens;
+pub mod topups;
+mod value;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use error::StoreError;
+
+use crate::config::{DatabaseConfig, DatabaseUrl};
+use committer::{Clock, Committer, GroupReport};
+use db::Db;
+
+/// The open store: the database and its one writer of money.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// For everything but money.
+    pub db: Arc<Db>,
+    /// For money.
+    pub committer: Committer,
+}
+
+impl Store {
+    /// Opens the database, brings its schema to this version and starts the committer.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`], [`StoreError::Migration`] or [`StoreError::Database`].
+    pub async fn open(
+        config: &DatabaseConfig,
+        clock: Clock,
+        report: impl Fn(GroupReport) + Send + 'static,
+    ) -> Result<Self, StoreError> {
+        let db = Arc::new(Db::open(config)?);
+        for name in migrate::migrate(&db).await? {
+            tracing::info!(migration = name, engine = db.engine(), "schema migrated");
+        }
+        if matches!(*db, Db::Sqlite(_)) {
+            // Nobody else has the file, so whoever held these claims is gone.
+            topups::release_all(&db).await?;
+        }
+        let committer = Committer::start(db.clone(), config.batch_max, clock, report)?;
+        Ok(Self { db, committer })
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.db
+            .query("SELECT 1 FROM migrations", &[])
+            .await
+            .map(|_| ())
+    }
+}
+
+/// Where a process that has a SQLite file listens for the operator's commands.
+pub fn control_socket(config: &DatabaseConfig) -> Option<PathBuf> {
+    match &config.url {
+        DatabaseUrl::Sqlite(path) => Some(sqlite::with_suffix(path, ".sock")),
+        DatabaseUrl::Postgres(_) => None,
+    }
+}

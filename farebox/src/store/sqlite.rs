@@ -1,0 +1,215 @@
+//! SQLite: one writing connection, a few reading ones, and the lock that keeps a second process out.
+//!
+//! Statements run where they are called, not on a thread of their own: a point read out of the page
+//! cache takes microseconds, less than handing it over. Commits, which wait for the disk, are moved
+//! off the async threads by the callers that are on one.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+
+use crate::store::StoreError;
+use crate::store::value::{Row, Value};
+
+/// How many prepared statements a connection keeps.
+const STATEMENT_CACHE: usize = 128;
+
+/// An open database file.
+#[derive(Debug)]
+pub struct Sqlite {
+    path: PathBuf,
+    pub(super) writer: Arc<AsyncMutex<Connection>>,
+    readers: Mutex<Vec<Connection>>,
+    /// Held for as long as the database is open; the system lets go of it when the process dies.
+    _lock: Option<File>,
+}
+
+impl Sqlite {
+    /// Opens the file for reading and writing, creating it if need be, and locks out other processes.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] where another process has it; [`StoreError::Database`] otherwise.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let lock = lock_out_others(path)?;
+        let writer = connect(path, OpenFlags::default())?;
+        Ok(Self::over(path, writer, Some(lock)))
+    }
+
+    /// Opens the file for reading only, beside a process that may be serving it: write-ahead logging
+    /// gives each read transaction a consistent picture.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] where there is no such file.
+    pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let reader = Connection::open_with_flags(path, flags).map_err(|error| {
+            StoreError::Database(format!("can't open {}: {error}", path.display()))
+        })?;
+        Ok(Self::over(path, reader, None))
+    }
+
+    fn over(path: &Path, writer: Connection, lock: Option<File>) -> Self {
+        Self {
+            path: path.to_owned(),
+            writer: Arc::new(AsyncMutex::new(writer)),
+            readers: Mutex::new(Vec::new()),
+            _lock: lock,
+        }
+    }
+
+    /// Runs one reading statement on a connection of its own.
+    pub(super) fn read(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
+        let connection = self.take_reader()?;
+        let rows = query(&connection, sql, params);
+        self.lock_readers().push(connection);
+        rows
+    }
+
+    /// A reading connection that is nobody else's, for a transaction that may last.
+    pub(super) async fn reader_of_its_own(
+        &self,
+    ) -> Result<OwnedMutexGuard<Connection>, StoreError> {
+        Ok(Arc::new(AsyncMutex::new(self.take_reader()?))
+            .lock_owned()
+            .await)
+    }
+
+    fn take_reader(&self) -> Result<Connection, StoreError> {
+        if let Some(reader) = self.lock_readers().pop() {
+            return Ok(reader);
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        connect(&self.path, flags)
+    }
+
+    fn lock_readers(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes the lock file beside the database and writes our process number into it.
+fn lock_out_others(path: &Path) -> Result<File, StoreError> {
+    let lock_path = with_suffix(path, ".lock");
+    let failed = |error: std::io::Error| {
+        StoreError::Database(format!("can't open {}: {error}", lock_path.display()))
+    };
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&lock_path)
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(in_use(path, &mut file)),
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    file.set_len(0)
+        .and_then(|()| write!(file, "{}", std::process::id()))
+        .map_err(failed)?;
+    Ok(file)
+}
+
+fn in_use(path: &Path, lock: &mut File) -> StoreError {
+    let mut pid = String::new();
+    let read = lock.rewind().and_then(|()| lock.read_to_string(&mut pid));
+    let holder = match read {
+        Ok(_) if !pid.is_empty() => format!(" (pid {pid})"),
+        _ => String::new(),
+    };
+    StoreError::InUse {
+        path: path.display().to_string(),
+        holder,
+    }
+}
+
+/// The path with something appended to its last part: SQLite's own companions are named so.
+pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let connection = Connection::open_with_flags(path, flags)
+        .map_err(|error| StoreError::Database(format!("can't open {}: {error}", path.display())))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    // FULL: a commit has reached the disk before anyone is told of it. Never relaxed for speed.
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+         PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;",
+    )?;
+    Ok(connection)
+}
+
+/// Runs a statement that answers rows.
+pub(super) fn query(
+    connection: &Connection,
+    sql: &str,
+    params: &[Value],
+) -> Result<Vec<Row>, StoreError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    bind(&mut statement, params)?;
+    let width = statement.column_count();
+    let mut rows = statement.raw_query();
+    let mut answer = Vec::new();
+    while let Some(row) = rows.next()? {
+        let mut columns = Vec::with_capacity(width);
+        for index in 0..width {
+            columns.push(read_column(row.get_ref(index)?)?);
+        }
+        answer.push(Row::new(columns));
+    }
+    Ok(answer)
+}
+
+/// Runs a statement that answers nothing; returns how many rows it changed.
+pub(super) fn execute(
+    connection: &Connection,
+    sql: &str,
+    params: &[Value],
+) -> Result<u64, StoreError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    bind(&mut statement, params)?;
+    Ok(statement.raw_execute()? as u64)
+}
+
+/// Binds `$1`, `$2` … by name: SQLite numbers such parameters in the order in which they appear in
+/// the text, PostgreSQL by the number in the name, and only the name means the same to both.
+fn bind(statement: &mut rusqlite::Statement<'_>, params: &[Value]) -> Result<(), StoreError> {
+    const NAMES: [&str; 26] = [
+        "$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14",
+        "$15", "$16", "$17", "$18", "$19", "$20", "$21", "$22", "$23", "$24", "$25", "$26",
+    ];
+    for (name, value) in NAMES.iter().zip(params) {
+        let index = statement
+            .parameter_index(name)?
+            .ok_or_else(|| StoreError::Database(format!("the statement has no {name}")))?;
+        match value {
+            Value::Null => statement.raw_bind_parameter(index, rusqlite::types::Null)?,
+            Value::Int(int) => statement.raw_bind_parameter(index, int)?,
+            Value::Text(text) => statement.raw_bind_parameter(index, text.as_str())?,
+        }
+    }
+    Ok(())
+}
+
+fn read_column(column: ValueRef<'_>) -> Result<Value, StoreError> {
+    match column {
+        ValueRef::Null => Ok(Value::Null),
+        ValueRef::Integer(int) => Ok(Value::Int(int)),
+        ValueRef::Text(text) => match std::str::from_utf8(text) {
+            Ok(text) => Ok(Value::Text(text.to_owned())),
+            Err(_) => Err(StoreError::corrupt("a text is not UTF-8")),
+        },
+        ValueRef::Real(_) | ValueRef::Blob(_) => {
+            Err(StoreError::corrupt("a column is neither integer nor text"))
+        }
+    }
+}
