@@ -1,8 +1,11 @@
 //! Farebox: a self-hosted AI gateway with prepaid billing. ARCHITECTURE.md has the map.
 
+pub mod admin;
 pub mod app;
 pub mod billing;
+pub mod cli;
 pub mod config;
+pub mod control;
 pub mod error;
 pub mod http;
 pub mod ids;

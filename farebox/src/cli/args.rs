@@ -1,0 +1,287 @@
+//! Every command and option, with its help. What is typed; what it means is made of it elsewhere.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// A self-hosted AI gateway with prepaid billing.
+#[derive(Debug, Parser)]
+#[command(name = "farebox", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Serve, with a configuration file of your own
+    Serve(ConfigArgs),
+    /// Serve for development: a sandbox stands in for Stripe, no money moves
+    Dev(DevArgs),
+    /// Show a top-up from create to completed, with every request and answer
+    Demo(DemoArgs),
+    /// Bring the database's schema to this version
+    Migrate(ConfigArgs),
+    /// Accounts: whom Farebox serves
+    Account(AccountArgs),
+    /// Users: people with an e-mail address and a global key
+    User(UserArgs),
+    /// API tokens
+    Token(TokenArgs),
+    /// The books: check or export them
+    Ledger(LedgerArgs),
+    /// Buy credit, or ask what became of it, through the API
+    Topup(TopupArgs),
+    /// What an account has, through the API
+    Balance(BalanceArgs),
+    /// Print every option with its default, as a file to start from
+    Config,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConfigArgs {
+    /// The configuration file; without it the defaults and FAREBOX_… variables count
+    #[arg(long, value_name = "FILE", env = "FAREBOX_CONFIG")]
+    pub(super) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DevArgs {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub(super) listen: SocketAddr,
+    /// Where the database and the key are kept; without it in a temporary directory
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
+    /// A database of your own (sqlite://… or postgres://…) instead of a file in the directory
+    #[arg(long, value_name = "URL")]
+    pub(super) database: Option<String>,
+    /// Print one JSON line once ready, for scripts
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// Stay up afterwards, for your own requests
+    #[arg(long)]
+    pub(super) keep: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AccountArgs {
+    #[command(subcommand)]
+    pub(super) command: AccountCommand,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AccountCommand {
+    /// Create an account
+    Create {
+        /// For people
+        #[arg(long)]
+        name: String,
+        /// 32 hex characters; drawn if not given
+        #[arg(long)]
+        id: Option<String>,
+    },
+    /// List the accounts
+    List,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UserArgs {
+    #[command(subcommand)]
+    pub(super) command: UserCommand,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum UserCommand {
+    /// Create a user; the global key is shown once
+    Create {
+        /// The X-Auth-Email
+        #[arg(long)]
+        email: String,
+        /// An account that the user is a member of; may be repeated
+        #[arg(long = "account", required = true)]
+        accounts: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TokenArgs {
+    #[command(subcommand)]
+    pub(super) command: TokenCommand,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TokenCommand {
+    /// Create a token; it is shown once
+    Create {
+        /// The account that it acts for
+        #[arg(long)]
+        account: String,
+        /// For people
+        #[arg(long)]
+        name: String,
+        /// What it may do; may be repeated
+        #[arg(long = "permission", required = true, value_enum)]
+        permissions: Vec<Permission>,
+        /// After how many seconds it expires
+        #[arg(long, value_name = "SECONDS")]
+        expires_in: Option<u64>,
+    },
+    /// List an account's tokens
+    List {
+        /// The account
+        #[arg(long)]
+        account: String,
+    },
+    /// Refuse a token from now on
+    Revoke {
+        /// The token's id, not the token
+        id: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Permission {
+    /// AI Gateway Read: read billing
+    Read,
+    /// AI Gateway Write: read billing and buy credit
+    Write,
+    /// AI Gateway Run: call models
+    Run,
+}
+
+impl Permission {
+    pub(super) fn name(self) -> &'static str {
+        let [read, write, run] = crate::admin::PERMISSIONS;
+        match self {
+            Self::Read => read,
+            Self::Write => write,
+            Self::Run => run,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OutputArgs {
+    #[command(flatten)]
+    pub(super) config: ConfigArgs,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LedgerArgs {
+    #[command(subcommand)]
+    pub(super) command: LedgerCommand,
+    #[command(flatten)]
+    pub(super) config: ConfigArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum LedgerCommand {
+    /// Recompute everything from the transfers; exit code 1 and the rows where something is wrong
+    Check {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the journal: every transfer, oldest first
+    Export {
+        /// How
+        #[arg(long, value_enum, default_value = "csv")]
+        format: ExportFormat,
+        /// Where to; without it to standard output
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum ExportFormat {
+    /// Comma-separated values with a header
+    Csv,
+    /// One JSON object a line
+    Jsonl,
+}
+
+/// How to reach the API. The variables are the official SDKs' own.
+#[derive(Debug, Args)]
+pub(super) struct ClientArgs {
+    /// The address of the API, up to and with /client/v4
+    #[arg(
+        long,
+        env = "CLOUDFLARE_BASE_URL",
+        default_value = "http://127.0.0.1:8080/client/v4"
+    )]
+    pub(super) base_url: String,
+    /// The account
+    #[arg(long, env = "CLOUDFLARE_ACCOUNT_ID")]
+    pub(super) account: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = CREDENTIALS)]
+pub(super) struct TopupArgs {
+    #[command(subcommand)]
+    pub(super) command: TopupCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TopupCommand {
+    /// Buy credit
+    #[command(after_help = CREDENTIALS)]
+    Create {
+        /// In cents; at least 1000
+        amount: i64,
+        /// A card to charge instead of the default
+        #[arg(long, value_name = "ID")]
+        payment_method: Option<String>,
+        /// Repeat a lost call under the same key: it is charged once
+        #[arg(long, value_name = "KEY")]
+        idempotency_key: Option<String>,
+        #[command(flatten)]
+        client: ClientArgs,
+    },
+    /// What became of a top-up
+    #[command(after_help = CREDENTIALS)]
+    Status {
+        /// The payment_intent_id that `create` answered (in_…)
+        id: String,
+        /// Wait up to so many seconds until it is completed
+        #[arg(long, value_name = "SECONDS")]
+        wait: Option<u64>,
+        #[command(flatten)]
+        client: ClientArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = CREDENTIALS)]
+pub(super) struct BalanceArgs {
+    #[command(flatten)]
+    pub(super) client: ClientArgs,
+}
+
+const CREDENTIALS: &str = "Credentials are read from CLOUDFLARE_API_TOKEN, or CLOUDFLARE_EMAIL and \
+     CLOUDFLARE_API_KEY, so that they are in no process list.";

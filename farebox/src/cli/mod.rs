@@ -1,0 +1,75 @@
+//! The command line: every command defined and documented in one place, carried out in a file each.
+
+mod admin;
+mod args;
+mod client;
+mod demo;
+mod dev;
+mod ledger;
+mod logging;
+mod serve;
+mod show;
+mod tour;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+pub use args::Cli;
+use args::Command;
+
+/// Why a command failed: one sentence for the operator, on standard error.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Failure(String);
+
+impl Failure {
+    fn new(why: impl std::fmt::Display) -> Self {
+        Self(why.to_string())
+    }
+}
+
+/// Parses the arguments, runs the command and turns its outcome into an exit code: 0 done, 1 not done
+/// or, for a check, not as it should be; 2 misunderstood.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(run(cli)),
+        Err(error) => Err(Failure::new(error)),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("farebox: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    match cli.command {
+        Command::Serve(args) => serve::run(&args).await?,
+        Command::Dev(args) => dev::run(&args).await?,
+        Command::Demo(args) => demo::run(&args).await?,
+        Command::Migrate(args) => serve::migrate(&args).await?,
+        Command::Account(args) => admin::account(args).await?,
+        Command::User(args) => admin::user(args).await?,
+        Command::Token(args) => admin::token(args).await?,
+        Command::Ledger(args) => return ledger::run(&args).await,
+        Command::Topup(args) => client::topup(args).await?,
+        Command::Balance(args) => client::balance(&args).await?,
+        Command::Config => print!("{}", crate::config::DEFAULTS),
+        Command::Completions { shell } => {
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "farebox",
+                &mut std::io::stdout(),
+            );
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
