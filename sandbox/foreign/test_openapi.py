@@ -179,10 +179,10 @@ def test_a_new_card_pays_from_the_browser(client):
     invoice = opened(client, new_customer(client, None))
     secret = invoice["confirmation_secret"]["client_secret"]
     path = f"/v1/payment_intents/{intent_of(invoice)}"
-    card = {"type": "card", "card": {"number": "4242424242424242", "exp_month": 1,
-                                     "exp_year": 2041, "cvc": "123"}}
+    card = {"number": "4242424242424242", "exp_month": 1, "exp_year": 2041, "cvc": "123"}
+    card = client.post("/v1/payment_methods", key=PUBLISHABLE, type="card", card=card)["id"]
     client.get(path, client_secret=secret, key=PUBLISHABLE)
-    client.post(f"{path}/confirm", key=PUBLISHABLE, client_secret=secret, payment_method_data=card,
+    client.post(f"{path}/confirm", key=PUBLISHABLE, client_secret=secret, payment_method=card,
                 return_url="https://example.com/back", setup_future_usage="off_session")
     assert client.get(f"/v1/invoices/{invoice['id']}")["status"] == "paid"
 

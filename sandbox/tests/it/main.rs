@@ -1,1 +1,16 @@
-fn main() {}
+//! The sandbox's Stripe over HTTP, as its clients meet it.
+
+#![allow(clippy::unwrap_used)]
+
+mod client;
+mod receiver;
+
+mod cards;
+mod faults;
+mod idempotency;
+mod intents;
+mod invoices;
+mod lists;
+mod pages;
+mod refunds;
+mod webhooks;
