@@ -7,21 +7,61 @@ use super::list::embedded;
 use super::params::Params;
 use super::state::{State, text};
 
+/// Every name that leads to something else from some object here.
+const NAMES: &[&str] = &[
+    "charge",
+    "confirmation_secret",
+    "customer",
+    "data",
+    "default_payment_method",
+    "invoice",
+    "invoice_settings",
+    "latest_charge",
+    "lines",
+    "payment",
+    "payment_intent",
+    "payment_method",
+    "payments",
+    "refunds",
+];
+
+/// Refuses what cannot be expanded in any answer, before any work is done for the request.
+///
+/// # Errors
+///
+/// 400 for an unknown name, and for more than four levels, as at Stripe.
+pub(crate) fn check(params: &Params) -> Result<(), Refusal> {
+    for path in params.texts("expand") {
+        if let Some(name) = path.split('.').find(|name| !NAMES.contains(name)) {
+            let message = format!("This property cannot be expanded ({name}).");
+            return Err(Refusal::malformed("expand", message));
+        }
+        if path
+            .strip_prefix("data.")
+            .unwrap_or(path)
+            .split('.')
+            .count()
+            > 4
+        {
+            let message = "You cannot expand more than 4 levels of a property.";
+            return Err(Refusal::malformed("expand", message));
+        }
+    }
+    Ok(())
+}
+
 /// Expands everything that a request asks for.
 ///
 /// # Errors
 ///
-/// 400 for a name that cannot be expanded, and for more than four levels, as at Stripe.
+/// 400 for a name that this object does not have. The work has been done by then, so that the
+/// refusal is one of an executed request and stays under the idempotency key.
 pub(crate) fn expand(state: &State, object: &mut Value, params: &Params) -> Result<(), Refusal> {
     for path in params.texts("expand") {
         let steps: Vec<&str> = path.split('.').collect();
-        if steps.len() > 4 && steps[0] != "data" {
-            let message = "You cannot expand more than 4 levels of a property.";
-            return Err(Refusal::malformed("expand", message));
-        }
         if !step(state, object, &steps) {
             let message = format!("This property cannot be expanded ({path}).");
-            return Err(Refusal::malformed("expand", message));
+            return Err(Refusal::invalid(message).param("expand"));
         }
     }
     Ok(())

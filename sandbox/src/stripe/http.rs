@@ -12,7 +12,7 @@ use axum::routing::{Router, any, get};
 use serde_json::{Map, Value};
 
 use super::error::Refusal;
-use super::expand::expand;
+use super::expand;
 use super::faults::{FaultAction, FaultId};
 use super::idempotency::{Fingerprint, Stored};
 use super::journal::Recorded;
@@ -184,6 +184,7 @@ fn prepare(shared: &Shared, asked: &Asked) -> Result<(&'static Route, Call), Ref
         params: params::check(given, route.params)?,
         publishable,
     };
+    expand::check(&call.params)?;
     Ok((route, call))
 }
 
@@ -386,7 +387,7 @@ fn execute(
 
 fn run(state: &mut State, route: &Route, call: &Call) -> Answer {
     let mut object = (route.run)(state, call)?;
-    expand(state, &mut object, &call.params)?;
+    expand::expand(state, &mut object, &call.params)?;
     Ok(object)
 }
 
