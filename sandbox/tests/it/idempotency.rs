@@ -90,6 +90,37 @@ async fn a_decline_is_stored_and_a_bad_parameter_is_not() {
 }
 
 #[tokio::test]
+async fn a_refused_parameter_leaves_the_key_free() {
+    let app = start().await;
+    let customer = app.http.customer().await;
+    let form = [("customer", customer.as_str()), ("amount", "5")];
+    let bad = app.http.keyed("/v1/invoiceitems", &form[..1], "k").await;
+    assert_eq!(bad.error(), (400, "parameter_missing"));
+    app.http.keyed("/v1/invoiceitems", &form, "k").await.ok();
+}
+
+#[tokio::test]
+async fn what_cannot_be_expanded_is_refused_before_the_work() {
+    let app = start().await;
+    let post = |expand: &'static str| {
+        let http = app.http.clone();
+        async move {
+            http.keyed("/v1/customers", &[("expand[]", expand)], "k")
+                .await
+                .status
+        }
+    };
+    assert_eq!(post("nonsense").await, 400);
+    assert_eq!(
+        post("payments.data.payment.payment_intent.latest_charge").await,
+        400
+    );
+    let all = app.http.get("/v1/customers", &[]).await.ok();
+    assert_eq!(all["data"], json!([]));
+    app.http.keyed("/v1/customers", &[], "k").await.ok();
+}
+
+#[tokio::test]
 async fn an_error_after_the_work_is_what_is_replayed() {
     let app = start().await;
     app.stripe.add_fault(fault(
