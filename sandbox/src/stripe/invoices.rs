@@ -124,6 +124,34 @@ const NULLS: &[&str] = &[
     "webhooks_delivered_at",
 ];
 
+/// Amounts, in the currency's smallest unit, and a count: nothing yet in a new draft.
+const ZEROS: &[&str] = &[
+    "amount_due",
+    "amount_overpaid",
+    "amount_paid",
+    "amount_paid_off_stripe",
+    "amount_remaining",
+    "amount_shipping",
+    "attempt_count",
+    "post_payment_credit_notes_amount",
+    "pre_payment_credit_notes_amount",
+    "starting_balance",
+    "subtotal",
+    "subtotal_excluding_tax",
+    "total",
+    "total_excluding_tax",
+];
+
+/// What there is no taxing or discounting here to fill.
+const EMPTY: &[&str] = &[
+    "customer_tax_ids",
+    "default_tax_rates",
+    "discounts",
+    "total_discount_amounts",
+    "total_pretax_credit_amounts",
+    "total_taxes",
+];
+
 fn create(state: &mut State, call: &Call) -> Answer {
     let params = &call.params;
     let customer = customers::named(state, params)?.unwrap_or_default();
@@ -154,29 +182,30 @@ fn draft(state: &State, call: &Call, id: &str, customer: &str, method: &str) -> 
         .integer("days_until_due")
         .map(|days| call.now + days * 86_400);
     let currency = call.params.text("currency").unwrap_or("usd").to_lowercase();
-    json!({
-        "id": id, "object": "invoice", "amount_due": 0, "amount_overpaid": 0, "amount_paid": 0,
-        "amount_paid_off_stripe": 0, "amount_remaining": 0, "amount_shipping": 0,
-        "attempt_count": 0, "attempted": false, "auto_advance": false,
+    let mut draft = json!({
+        "id": id, "object": "invoice", "attempted": false, "auto_advance": false,
         "automatic_tax": automatic_tax(false), "billing_reason": "manual",
         "collection_method": method, "currency": currency, "customer": customer,
         "customer_email": owner["email"], "customer_name": owner["name"],
-        "customer_tax_exempt": "none", "customer_tax_ids": [], "default_tax_rates": [],
-        "discounts": [], "due_date": due, "issuer": { "type": "self" },
+        "customer_tax_exempt": "none", "due_date": due, "issuer": { "type": "self" },
         "lines": embedded(Vec::new(), format!("/v1/invoices/{id}/lines")),
         "metadata": metadata(&call.params),
         "payment_settings": {
             "default_mandate": null, "payment_method_options": null, "payment_method_types": null,
         },
-        "period_end": call.now, "period_start": call.now, "post_payment_credit_notes_amount": 0,
-        "pre_payment_credit_notes_amount": 0, "starting_balance": 0, "status": "draft",
+        "period_end": call.now, "period_start": call.now, "status": "draft",
         "status_transitions": {
             "finalized_at": null, "marked_uncollectible_at": null, "paid_at": null,
             "voided_at": null,
         },
-        "subtotal": 0, "subtotal_excluding_tax": 0, "total": 0, "total_discount_amounts": [],
-        "total_excluding_tax": 0, "total_pretax_credit_amounts": [], "total_taxes": [],
-    })
+    });
+    for field in ZEROS {
+        draft[field] = json!(0);
+    }
+    for field in EMPTY {
+        draft[field] = json!([]);
+    }
+    draft
 }
 
 /// There is no tax here, so that a computed one is complete and nothing.
