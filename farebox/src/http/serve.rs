@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::OriginalUri;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
@@ -43,15 +43,12 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-async fn no_route(request: Request) -> ApiError {
-    ApiError::no_route(request.uri().path())
+async fn no_route(OriginalUri(uri): OriginalUri) -> ApiError {
+    ApiError::no_route(uri.path())
 }
 
-async fn no_method(method: Method, request: Request) -> ApiError {
-    let message = format!(
-        "Method {method} is not allowed for {}",
-        request.uri().path()
-    );
+async fn no_method(method: Method, OriginalUri(uri): OriginalUri) -> ApiError {
+    let message = format!("Method {method} is not allowed for {}", uri.path());
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, codes::METHOD, message)
 }
 

@@ -1,0 +1,3 @@
+mod credit_balance;
+mod topup;
+mod topup_status;

@@ -1,0 +1,12 @@
+//! Farebox seen from outside: one binary, whose modules mirror the URLs. Everything runs against a real
+//! server on loopback, the sandbox in Stripe's place, on SQLite and on PostgreSQL.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod app;
+mod authorisation;
+mod billing;
+mod openapi;
+mod requests;
+mod user;
+mod webhooks;
