@@ -156,6 +156,12 @@ CREATE TABLE jobs (
 );
 CREATE INDEX jobs_due ON jobs (due_at);
 
+-- What holds for the whole database, such as the fingerprint of the key that its secrets need.
+CREATE TABLE settings (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
+
 -- How far a reader of somebody else's list has come.
 CREATE TABLE cursors (
     name TEXT PRIMARY KEY,

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, load_or_create_key};
 use crate::http::Throttle;
-use crate::keyring::Keyring;
+use crate::keyring::{Keyring, KeyringError};
 use crate::metrics::Metrics;
 use crate::store::committer::Clock;
 use crate::store::{Store, StoreError};
@@ -61,6 +61,9 @@ pub enum StartError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The key of tokens and secrets.
+    #[error(transparent)]
+    Key(#[from] KeyringError),
     /// Stripe's key or address.
     #[error("[stripe]: {0}")]
     Stripe(#[from] SettingsError),
@@ -92,11 +95,12 @@ impl App {
         let counted = metrics.clone();
         let report = move |group| counted.group_committed(group);
         let store = Store::open(&config.database, clock.clone(), report).await?;
+        let keyring = Keyring::open(key.expose_secret(), &store.db).await?;
         Ok(Arc::new(Self {
             throttle: Throttle::new(config.http.auth_failures_per_minute),
             store,
             stripe,
-            keyring: Keyring::new(key.expose_secret()),
+            keyring,
             fee,
             metrics,
             tasks: TaskTracker::new(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::app::App;
 use crate::billing::{self, BillingError};
 use crate::store::jobs::{self, Job};
-use crate::store::{StoreError, idempotency};
+use crate::store::{StoreError, events, idempotency};
 
 /// For how long a job belongs to the worker that took it.
 const CLAIM: Duration = Duration::from_secs(120);
@@ -22,6 +22,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(3600);
 
 /// How long idempotency keys are kept, as Stripe keeps its own.
 const KEYS_KEPT: Duration = Duration::from_secs(24 * 3600);
+
+/// How long events are remembered: Stripe lists them for 30 days, and delivers none later.
+const EVENTS_KEPT: Duration = Duration::from_secs(40 * 24 * 3600);
 
 /// Starts the workers and the passes; they end when the app is told to stop.
 pub fn start(app: &Arc<App>) {
@@ -43,10 +46,16 @@ pub fn start(app: &Arc<App>) {
     every(app, "expired holds", jobs.poll, |app| async move {
         billing::expire_holds(&app).await
     });
-    every(app, "old idempotency keys", PAUSE_MAX, |app| async move {
-        let before = app.now_minus(KEYS_KEPT);
-        Ok(usize::try_from(idempotency::prune(&app.store.db, before).await?).unwrap_or(usize::MAX))
+    every(app, "what is too old", PAUSE_MAX, |app| async move {
+        prune(&app).await
     });
+}
+
+/// Forgets what has served its time; answers how many rows that were.
+async fn prune(app: &Arc<App>) -> Result<usize, BillingError> {
+    let keys = idempotency::prune(&app.store.db, app.now_minus(KEYS_KEPT)).await?;
+    let events = events::prune(&app.store.db, app.now_minus(EVENTS_KEPT)).await?;
+    Ok(usize::try_from(keys.saturating_add(events)).unwrap_or(usize::MAX))
 }
 
 /// Runs a pass at once and then again and again, with a pause between two.

@@ -7,6 +7,8 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use secrecy::{ExposeSecret, SecretBox};
 
 use crate::ids;
+use crate::store::db::Db;
+use crate::store::{StoreError, settings};
 
 /// The derived keys.
 pub struct Keyring {
@@ -19,6 +21,20 @@ impl std::fmt::Debug for Keyring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Keyring(…)")
     }
+}
+
+/// Why the keys can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    /// The database was begun with another key.
+    #[error(
+        "[security] key is not the key that this database was begun with: its tokens and secrets need \
+         that one. Restore the key file, or begin with a new database"
+    )]
+    OtherKey,
+    /// The database can't be asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// A sealed text can't be opened: it was changed, or another key sealed it.
@@ -35,6 +51,20 @@ impl Keyring {
             global_keys: derive("farebox 2026 global key hash v1"),
             answers: derive("farebox 2026 idempotent answer v1"),
         }
+    }
+
+    /// The keys, if they are the ones that this database was begun with. With others every token would
+    /// be unknown and every sealed text lost, which must not come to light one request at a time.
+    ///
+    /// # Errors
+    /// [`KeyringError::OtherKey`], or [`KeyringError::Store`].
+    pub async fn open(key: &[u8; 32], db: &Db) -> Result<Self, KeyringError> {
+        let fingerprint =
+            ids::hex(&blake3::derive_key("farebox 2026 key fingerprint v1", key)[..8]);
+        if settings::keep_first(db, "key_fingerprint", &fingerprint).await? != fingerprint {
+            return Err(KeyringError::OtherKey);
+        }
+        Ok(Self::new(key))
     }
 
     /// The keyed hash under which an API token is stored. Tokens are drawn from 2^238, so a fast hash

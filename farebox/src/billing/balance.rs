@@ -54,8 +54,14 @@ fn cents(amount: Amount) -> Cents {
 /// a moment ago.
 async fn default_card(app: &Arc<App>, account: Account) -> Option<Card> {
     let customer = account.stripe_customer_id.as_deref()?;
-    if account.card_looked_at > app.now_minus(app.config.topup.status_refresh) {
+    let lately = app.now_minus(app.config.topup.status_refresh);
+    if account.card_looked_at > lately {
         return account.card;
+    }
+    match accounts::claim_card_look(&app.store.db, account.id, lately, app.now()).await {
+        Ok(true) => {}
+        // Somebody else is asking just now.
+        Ok(false) | Err(_) => return account.card,
     }
     let asked = customer::refresh_card(app, account.id, customer);
     match tokio::time::timeout(LOOK_MAX, asked).await {

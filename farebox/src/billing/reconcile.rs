@@ -20,6 +20,9 @@ use crate::stripe::{Event, InvoiceStatus, StripeError};
 /// How many top-ups or holds one pass takes on.
 const PASS: i64 = 200;
 
+/// For how long a top-up belongs to whoever gives it up.
+const CLAIM: Duration = Duration::from_secs(60);
+
 /// The name of the job that looks at an invoice's top-up.
 pub const APPLY_INVOICE: &str = "apply_invoice";
 
@@ -145,7 +148,7 @@ async fn reconcile(app: &Arc<App>, topup: &Topup) -> Result<(), BillingError> {
     // Interrupted before the card could be charged: nobody has its answer, so nobody waits for it, and
     // going on would charge a customer who may have asked again.
     if topup.state == State::Started && topup.step < Step::Paying {
-        return give_up(app, topup, CloseReason::Abandoned).await;
+        return abandon(app, topup).await;
     }
     let (looked, invoice) = apply_payment(app, topup).await?;
     let is_open = invoice.is_some_and(|invoice| invoice.status == InvoiceStatus::Open);
@@ -157,6 +160,17 @@ async fn reconcile(app: &Arc<App>, topup: &Topup) -> Result<(), BillingError> {
         return give_up(app, &looked, CloseReason::Voided).await;
     }
     Ok(())
+}
+
+/// Gives an interrupted top-up up, unless a repeat of its request has just taken it on.
+async fn abandon(app: &Arc<App>, topup: &Topup) -> Result<(), BillingError> {
+    let db = &app.store.db;
+    if !topups::claim(db, &topup.id, app.now_plus(CLAIM), app.now()).await? {
+        return Ok(());
+    }
+    let given_up = give_up(app, topup, CloseReason::Abandoned).await;
+    topups::release(db, &topup.id).await?;
+    given_up
 }
 
 fn is_older_than(app: &App, topup: &Topup, age: Duration) -> bool {

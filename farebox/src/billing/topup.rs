@@ -193,8 +193,8 @@ fn open(app: &App, account: AccountId, key: &str, sealed: &str) -> Result<Kept, 
 /// From the step that the row has reached to the answer.
 async fn drive(app: &Arc<App>, mut topup: Topup) -> Result<api::Topup, BillingError> {
     if topup.state == State::Started && topup.step < Step::Paying {
-        let prepared = prepare(app, &topup).await;
-        if let Err(BillingError::Refused(refusal)) = prepared {
+        let charged = charge(app, &topup).await;
+        if let Err(BillingError::Refused(refusal)) = charged {
             topups::close(
                 &app.store.db,
                 &topup.id,
@@ -205,13 +205,23 @@ async fn drive(app: &Arc<App>, mut topup: Topup) -> Result<api::Topup, BillingEr
             .await?;
             return Err(BillingError::Refused(refusal));
         }
-        let (invoice_id, card) = prepared?;
-        if let Some(card) = card {
-            pay(app, &topup, &invoice_id, card).await?;
+        match charged {
+            // Somebody else has settled it: Stripe's webhook, or the operator by voiding the invoice.
+            Ok(()) | Err(BillingError::Store(StoreError::Conflict(_))) => {}
+            Err(error) => return Err(error),
         }
         topup = topups::get(&app.store.db, &topup.id).await?;
     }
     settle(app, &topup).await
+}
+
+/// All the calls, in their order. Without a card the customer pays in the browser.
+async fn charge(app: &Arc<App>, topup: &Topup) -> Result<(), BillingError> {
+    let (invoice_id, card) = prepare(app, topup).await?;
+    match card {
+        Some(card) => pay(app, topup, &invoice_id, card).await,
+        None => Ok(()),
+    }
 }
 
 /// Everything before the charge: customer, card, invoice with its lines, finalised.

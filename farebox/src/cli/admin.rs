@@ -68,7 +68,9 @@ async fn carry_out(command: Command, output: &OutputArgs) -> Result<(), Failure>
     };
     migrate::migrate(&db).await.map_err(Failure::new)?;
     let key = load_or_create_key(&config.security.key).map_err(Failure::new)?;
-    let keyring = Keyring::new(key.expose_secret());
+    let keyring = Keyring::open(key.expose_secret(), &db)
+        .await
+        .map_err(Failure::new)?;
     let done = admin::run(&db, &keyring, command, system_clock()()).await;
     show::print(&done.map_err(Failure::new)?, output.json);
     Ok(())

@@ -21,7 +21,16 @@ impl FromRequest<Arc<App>> for RawBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
-        let max = app.config.http.body_limit_bytes;
+        Self::read(request, app.config.http.body_limit_bytes).await
+    }
+}
+
+impl RawBody {
+    /// Reads a body of at most `max` bytes.
+    ///
+    /// # Errors
+    /// An [`ApiError`] where it is larger, or breaks off.
+    pub async fn read(request: Request, max: usize) -> Result<Self, ApiError> {
         match Limited::new(request.into_body(), max).collect().await {
             Ok(body) => Ok(Self(body.to_bytes())),
             Err(error) if error.is::<LengthLimitError>() => {

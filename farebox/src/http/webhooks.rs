@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use ::api::Envelope;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use http::{HeaderMap, StatusCode};
 
 use crate::app::App;
@@ -16,6 +16,10 @@ use crate::stripe::{Event, Incoming, signature};
 
 /// How old a signature may be, in seconds (Stripe: "Verify webhook signatures").
 const TOLERANCE_S: i64 = 300;
+
+/// The largest event taken, in bytes. Stripe's are far smaller, and are not bound by the limit that an
+/// operator sets for requests.
+const BODY_MAX: usize = 1024 * 1024;
 
 /// Takes an event from Stripe.
 #[utoipa::path(
@@ -34,8 +38,9 @@ const TOLERANCE_S: i64 = 300;
 pub async fn stripe(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    RawBody(body): RawBody,
+    request: Request,
 ) -> Result<Success<Nothing>, ApiError> {
+    let RawBody(body) = RawBody::read(request, BODY_MAX).await?;
     let event = genuine_event(&app, &headers, &body);
     let event = event.inspect_err(|_| app.metrics.webhook("refused"))?;
     let noted = billing::note_event(&app, &event).await?;

@@ -93,6 +93,25 @@ pub async fn set_customer(db: &Db, id: AccountId, customer: &str) -> Result<(), 
     Ok(())
 }
 
+/// Notes that Stripe is about to be asked about the card; false where somebody did so after `before`.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn claim_card_look(
+    db: &Db,
+    id: AccountId,
+    before: Timestamp,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let sql = "UPDATE accounts SET card_looked_at = $3 WHERE id = $1 AND card_looked_at <= $2";
+    let params = [
+        id.to_string().into(),
+        before.millis().into(),
+        now.millis().into(),
+    ];
+    Ok(db.execute(sql, &params).await? == 1)
+}
+
 /// Notes what Stripe says about the account's default card.
 ///
 /// # Errors

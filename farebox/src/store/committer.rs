@@ -101,6 +101,11 @@ impl Committer {
         Ok(Self { queue })
     }
 
+    /// Whether it can still be asked.
+    pub fn is_running(&self) -> bool {
+        !self.queue.is_closed()
+    }
+
     /// Does all of the entry's operations, or none, and answers when that is durable.
     ///
     /// # Errors

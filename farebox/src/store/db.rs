@@ -308,6 +308,18 @@ impl Tx {
         }
     }
 
+    /// Ends the transaction without effect, and keeps its connection.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn roll_back(mut self) -> Result<(), StoreError> {
+        if let Some(Open::Postgres(client)) = &self.0 {
+            client.batch_execute("ROLLBACK").await?;
+            self.0 = None;
+        }
+        Ok(())
+    }
+
     /// Makes the transaction durable, off the async threads.
     ///
     /// # Errors

@@ -51,6 +51,7 @@ pub async fn take(
         now.millis().into(),
     ];
     if tx.execute(sql, &params).await? == 0 {
+        tx.roll_back().await?;
         return Ok(false);
     }
     if let Some((kind, subject)) = job {
@@ -58,6 +59,15 @@ pub async fn take(
     }
     tx.commit().await?;
     Ok(true)
+}
+
+/// Forgets events that Stripe's own list has forgotten too.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn prune(db: &Db, before: Timestamp) -> Result<u64, StoreError> {
+    let sql = "DELETE FROM stripe_events WHERE received_at < $1";
+    db.execute(sql, &[before.millis().into()]).await
 }
 
 /// Where a reader of somebody else's list stopped.

@@ -16,6 +16,7 @@ pub mod journal;
 mod ledger_rows;
 pub mod migrate;
 mod postgres;
+pub mod settings;
 mod sqlite;
 pub mod tokens;
 pub mod topups;
@@ -61,11 +62,14 @@ impl Store {
         Ok(Self { db, committer })
     }
 
-    /// Whether the database answers.
+    /// Whether the database and its writer answer.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn ping(&self) -> Result<(), StoreError> {
+        if !self.committer.is_running() {
+            return Err(StoreError::Closed);
+        }
         self.db
             .query("SELECT 1 FROM migrations", &[])
             .await
