@@ -48,7 +48,7 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 pub(super) struct ConfigArgs {
     /// The configuration file; without it the defaults and FAREBOX_… variables count
-    #[arg(long, value_name = "FILE", env = "FAREBOX_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "FAREBOX_CONFIG", global = true)]
     pub(super) config: Option<PathBuf>,
 }
 
