@@ -167,6 +167,13 @@ impl Dev {
             "  Cards    {} (default), {}, {}\n",
             CARDS[0], CARDS[1], CARDS[2]
         );
+        println!(
+            "To pass 3-D Secure, open this with the client_secret of the top-up (pi_…_secret_…):"
+        );
+        println!(
+            "  {}/3ds/pi_…?client_secret=pi_…_secret_…\n",
+            self.stripe.url()
+        );
         println!("{}", self.snippet("in_…"));
         println!("\nCtrl-C ends it.");
     }
