@@ -8,5 +8,6 @@ mod authorisation;
 mod billing;
 mod openapi;
 mod requests;
+mod tidy;
 mod user;
 mod webhooks;
