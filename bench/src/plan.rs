@@ -1,0 +1,91 @@
+//! What is measured, for how long and on what: the command line, checked.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+use crate::Failure;
+use crate::engine::Engine;
+
+/// Measures Farebox beside the floor it stands on and prints Markdown tables.
+#[derive(Debug, Parser)]
+pub(crate) struct Args {
+    /// Short rounds, to see that everything works; the figures are rough
+    #[arg(long)]
+    quick: bool,
+    /// Measure on this PostgreSQL server too: a role that may create databases
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "FAREBOX_TEST_POSTGRES",
+        hide_env_values = true
+    )]
+    postgres: Option<String>,
+    /// Measure only this
+    #[arg(long, value_enum)]
+    only: Option<Part>,
+    /// Where SQLite's files and the floor's go: a disk, not memory
+    #[arg(long, value_name = "FOLDER", default_value = "target/bench")]
+    dir: PathBuf,
+    /// Load a server as standard input says: how the program calls itself
+    #[arg(long, hide = true)]
+    pub(crate) generator: bool,
+}
+
+/// One of the measurements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Requests to `topup/status`, beside a bare route
+    Status,
+    /// Holds through the committer, beside plain append and fdatasync
+    Holds,
+}
+
+/// The checked command line.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// On what to measure.
+    pub(crate) engines: Vec<Engine>,
+    /// Where files go.
+    pub(crate) dir: PathBuf,
+    /// How long one round lasts.
+    pub(crate) round: Duration,
+    /// How often the subject and its floor take turns; the median is shown.
+    pub(crate) rounds: usize,
+    only: Option<Part>,
+}
+
+impl Plan {
+    /// Makes the folder, and refuses one that is not on a disk: there a commit waits for nothing.
+    pub(crate) fn new(args: &Args) -> Result<Self, Failure> {
+        std::fs::create_dir_all(&args.dir)?;
+        let dir = args.dir.canonicalize()?;
+        let kind = Command::new("stat")
+            .args(["-f", "-c", "%T"])
+            .arg(&dir)
+            .output()?;
+        if matches!(kind.stdout.trim_ascii(), b"tmpfs" | b"ramfs") {
+            return Err(format!("{} is in memory: name a folder on a disk", dir.display()).into());
+        }
+        let mut engines = vec![Engine::Sqlite];
+        engines.extend(
+            args.postgres
+                .clone()
+                .map(|url| Engine::Postgres(url.into())),
+        );
+        Ok(Self {
+            engines,
+            dir,
+            round: Duration::from_millis(if args.quick { 500 } else { 3000 }),
+            rounds: if args.quick { 1 } else { 5 },
+            only: args.only,
+        })
+    }
+
+    /// Whether this part was asked for.
+    pub(crate) fn measures(&self, part: Part) -> bool {
+        self.only.is_none_or(|only| only == part)
+    }
+}
