@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ::api::ApiMessage;
-use axum::extract::{FromRequestParts, OriginalUri, RawPathParams};
+use axum::extract::{FromRequestParts, RawPathParams};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
@@ -94,20 +94,13 @@ impl<P: Needs> FromRequestParts<Arc<App>> for Caller<P> {
 }
 
 async fn account_of(parts: &mut Parts, app: &Arc<App>) -> Result<AccountId, ApiError> {
-    // The router strips what it has matched from `parts.uri`.
-    let uri = parts
-        .extensions
-        .get::<OriginalUri>()
-        .map_or(&parts.uri, |original| &original.0);
-    let no_route = ApiError::no_route(uri.path());
-    let Ok(params) = RawPathParams::from_request_parts(parts, app).await else {
-        return Err(no_route);
-    };
+    let params = RawPathParams::from_request_parts(parts, app).await.ok();
     let id = params
         .iter()
-        .find(|(name, _)| *name == "account_id")
-        .map(|(_, id)| id.parse());
-    id.and_then(Result::ok).ok_or(no_route)
+        .flatten()
+        .find(|(name, _)| *name == "account_id");
+    id.and_then(|(_, id)| id.parse().ok())
+        .ok_or_else(|| ApiError::no_route(parts.uri.path()))
 }
 
 /// The holder of a valid token: for the endpoint that tells a token about itself.

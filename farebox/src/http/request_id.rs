@@ -1,24 +1,30 @@
 //! An id for every request, in the shape of Cloudflare's `cf-ray`: on the answer, where the SDKs look
 //! for it, and in every line that is logged meanwhile.
 
-use axum::extract::Request;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderName, HeaderValue};
 use tracing::Instrument;
 
+use crate::app::App;
+use crate::http::trace;
 use crate::ids;
 
 /// The header that carries it.
 pub const CF_RAY: HeaderName = HeaderName::from_static("cf-ray");
 
-/// Gives the request its id.
-pub async fn assign(request: Request, next: Next) -> Response {
+/// Gives the request its id, and has it observed under that. One layer for both, since each
+/// layer is an allocation or two for every request.
+pub async fn assign(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let id = ids::request();
     let span = tracing::info_span!(
         "request", id = %id, method = %request.method(), path = %request.uri().path()
     );
-    let mut response = next.run(request).instrument(span).await;
+    let observed = trace::observe(&app, request, next);
+    let mut response = observed.instrument(span).await;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(CF_RAY, value);
     }

@@ -6,28 +6,24 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::OriginalUri;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Uri};
 use tokio::net::TcpListener;
 
 use crate::app::App;
 use crate::error::{ApiError, codes};
-use crate::http::{api, openapi, ops, request_id, trace, webhooks};
+use crate::http::{api, openapi, ops, request_id, webhooks};
 
 /// Everything that is served on the main listener.
 pub fn router(app: Arc<App>) -> Router {
-    let billing = Router::new()
-        .route("/credit-balance", get(api::credit_balance::get))
-        .route("/topup", post(api::topup::create))
-        .route("/topup/status", post(api::topup_status::check));
+    // Written out: a nested router would take every request's path apart and put it together again.
+    let billing = |name| format!("/client/v4/accounts/{{account_id}}/ai-gateway/billing/{name}");
     Router::new()
-        .nest(
-            "/client/v4/accounts/{account_id}/ai-gateway/billing",
-            billing,
-        )
+        .route(&billing("credit-balance"), get(api::credit_balance::get))
+        .route(&billing("topup"), post(api::topup::create))
+        .route(&billing("topup/status"), post(api::topup_status::check))
         .route(
             "/client/v4/user/tokens/verify",
             get(api::token_verify::verify),
@@ -38,16 +34,15 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/openapi.json", get(openapi::document))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
-        .layer(from_fn_with_state(app.clone(), trace::observe))
-        .layer(from_fn(request_id::assign))
+        .layer(from_fn_with_state(app.clone(), request_id::assign))
         .with_state(app)
 }
 
-async fn no_route(OriginalUri(uri): OriginalUri) -> ApiError {
+async fn no_route(uri: Uri) -> ApiError {
     ApiError::no_route(uri.path())
 }
 
-async fn no_method(method: Method, OriginalUri(uri): OriginalUri) -> ApiError {
+async fn no_method(method: Method, uri: Uri) -> ApiError {
     let message = format!("Method {method} is not allowed for {}", uri.path());
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, codes::METHOD, message)
 }

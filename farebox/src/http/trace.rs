@@ -1,10 +1,9 @@
 //! One log line and one count for every request, and an answer for those that fail in unusual ways.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
@@ -14,7 +13,7 @@ use crate::app::App;
 use crate::error::{ApiError, codes};
 
 /// Logs and counts the request; turns a panic or an overlong wait into an answer.
-pub async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub async fn observe(app: &App, request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let method = request.method().clone();
     // The route's pattern, not its path: the number of labels must not grow with the accounts.
