@@ -78,8 +78,8 @@ impl Plan {
         Ok(Self {
             engines,
             dir,
-            round: Duration::from_millis(if args.quick { 500 } else { 3000 }),
-            rounds: if args.quick { 1 } else { 5 },
+            round: Duration::from_millis(if args.quick { 500 } else { 2000 }),
+            rounds: if args.quick { 1 } else { 3 },
             only: args.only,
         })
     }

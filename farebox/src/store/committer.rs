@@ -6,14 +6,14 @@
 //!
 //! It must not decide anything about money itself, and it never answers before the disk has.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ledger::{Book, Changes, Operation, Outcome, Refused, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::store::db::{Db, Lock, Tx};
+use crate::store::bulk::{Lock, Lookup, Write};
+use crate::store::db::{Db, Tx};
 use crate::store::{StoreError, ledger_rows as rows, topups};
 
 /// Why a group of operations did not happen.
@@ -189,9 +189,7 @@ async fn commit_group(context: &Context, entries: &[&Entry]) -> Vec<Answer> {
 }
 
 async fn try_group(context: &Context, entries: &[&Entry]) -> Result<Vec<Answer>, StoreError> {
-    let mut tx = context.db.begin().await?;
-    let operations = || entries.iter().flat_map(|entry| &entry.operations);
-    let mut book = prefetch(&mut tx, operations()).await?;
+    let (mut tx, mut book) = begin(&context.db, entries).await?;
     // Read after the rows are locked, so that on a busy server no hold is posted past its expiry.
     let now = (context.clock)();
     let mut answers = Vec::with_capacity(entries.len());
@@ -205,75 +203,72 @@ async fn try_group(context: &Context, entries: &[&Entry]) -> Result<Vec<Answer>,
         }
         answers.push(answer.map_err(CommitError::Refused));
     }
-    write(&mut tx, &book.take_changes()).await?;
     for row in attached {
         write_attached(&mut tx, row, now).await?;
     }
-    tx.commit_here().await?;
+    tx.insert_and_commit(&writes(&book.take_changes())).await?;
     Ok(answers)
 }
 
-/// Reads what the operations need into a working set. On PostgreSQL the customers' rows are locked,
-/// in the order of their ids, before anything else is read.
-async fn prefetch<'a>(
-    tx: &mut Tx,
-    operations: impl Iterator<Item = &'a Operation> + Clone,
-) -> Result<Book, StoreError> {
-    let mut book = Book::new();
-    let customers: BTreeSet<String> = operations
-        .clone()
-        .flat_map(|op| op.customers())
-        .map(|id| id.to_string())
-        .collect();
-    for row in tx
-        .select_all(
+/// Begins a transaction and reads what the operations need into a working set. On PostgreSQL the
+/// customers' rows are locked, in the order of their ids, before anything else is read.
+async fn begin(db: &Db, entries: &[&Entry]) -> Result<(Tx, Book), StoreError> {
+    let operations = || entries.iter().flat_map(|entry| &entry.operations);
+    let customers = texts(operations().flat_map(Operation::customers));
+    let ids = texts(operations().map(Operation::id));
+    let holds = texts(operations().filter_map(Operation::hold));
+    let lookup = |select, key, ids, lock| Lookup {
+        select,
+        key,
+        ids,
+        lock,
+    };
+    let lookups = [
+        lookup(
             rows::SELECT_BALANCES,
             "account_id",
-            &list(customers),
+            customers,
             Lock::ForUpdate,
-        )
-        .await?
-    {
+        ),
+        lookup(rows::SELECT_TRANSFERS, "id", ids, Lock::No),
+        lookup(rows::SELECT_HOLDS, "id", holds, Lock::No),
+    ];
+    let (tx, found) = db.begin_with(&lookups).await?;
+    let mut found = found.into_iter();
+    let mut next = || found.next().unwrap_or_default();
+    let mut book = Book::new();
+    for row in next() {
         let (account, balances) = rows::balances(row)?;
         book.load_account(account, balances);
     }
-    let ids: BTreeSet<String> = operations.clone().map(|op| op.id().to_string()).collect();
-    for row in tx
-        .select_all(rows::SELECT_TRANSFERS, "id", &list(ids), Lock::No)
-        .await?
-    {
+    for row in next() {
         book.load_transfer(rows::transfer(row)?);
     }
-    let holds: BTreeSet<String> = operations
-        .filter_map(|op| op.hold())
-        .map(|id| id.to_string())
-        .collect();
-    if !holds.is_empty() {
-        for row in tx
-            .select_all(rows::SELECT_HOLDS, "id", &list(holds), Lock::No)
-            .await?
-        {
-            book.load_hold(rows::hold(row)?);
-        }
+    for row in next() {
+        book.load_hold(rows::hold(row)?);
     }
-    Ok(book)
+    Ok((tx, book))
 }
 
-fn list(ids: BTreeSet<String>) -> Vec<String> {
-    ids.into_iter().collect()
+/// The ids as they are stored, once each and in order.
+fn texts<Id: Ord + ToString>(ids: impl Iterator<Item = Id>) -> Vec<String> {
+    let mut ids: Vec<_> = ids.collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids.iter().map(Id::to_string).collect()
 }
 
-async fn write(tx: &mut Tx, changes: &Changes) -> Result<(), StoreError> {
-    let transfers: Vec<_> = changes
-        .transfers
-        .iter()
-        .map(rows::transfer_values)
-        .collect();
-    tx.insert_all(&rows::INSERT_TRANSFERS, &transfers).await?;
-    let holds: Vec<_> = changes.holds.iter().map(rows::hold_values).collect();
-    tx.insert_all(&rows::UPSERT_HOLDS, &holds).await?;
-    let balances: Vec<_> = changes.balances.iter().map(rows::balances_values).collect();
-    tx.insert_all(&rows::UPSERT_BALANCES, &balances).await
+fn writes(changes: &Changes) -> [Write<'static>; 3] {
+    let transfers = changes.transfers.iter().map(rows::transfer_values);
+    let holds = changes.holds.iter().map(rows::hold_values);
+    let balances = changes.balances.iter().map(rows::balances_values);
+    let write = |insert, rows| Write { insert, rows };
+    // In this order, because a hold refers to its transfer.
+    [
+        write(&rows::INSERT_TRANSFERS, transfers.collect()),
+        write(&rows::UPSERT_HOLDS, holds.collect()),
+        write(&rows::UPSERT_BALANCES, balances.collect()),
+    ]
 }
 
 async fn write_attached(tx: &mut Tx, row: &Attached, now: Timestamp) -> Result<(), StoreError> {

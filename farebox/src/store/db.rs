@@ -1,11 +1,11 @@
-//! One face over the two engines: statements with `$1` parameters, transactions, and writes of many
-//! rows at once. The SQL itself is the same for both wherever both accept it.
+//! One face over the two engines: statements with `$1` parameters, and transactions, which may begin
+//! and end with many rows at once (`bulk`). The SQL itself is the same for both wherever both accept it.
 
 use rusqlite::Connection;
 use tokio::sync::OwnedMutexGuard;
-use tokio_postgres::types::ToSql;
 
 use crate::config::{DatabaseConfig, DatabaseUrl};
+use crate::store::bulk::{Lookup, Write};
 use crate::store::sqlite::Sqlite;
 use crate::store::value::{Row, Value};
 use crate::store::{StoreError, postgres, sqlite};
@@ -17,15 +17,6 @@ pub enum Db {
     Sqlite(Sqlite),
     /// A server.
     Postgres(deadpool_postgres::Pool),
-}
-
-/// Whether a read locks the rows that it finds until the end of the transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lock {
-    /// PostgreSQL locks them, in the order of their ids; on SQLite the transaction itself is alone.
-    ForUpdate,
-    /// They are only read.
-    No,
 }
 
 impl Db {
@@ -115,6 +106,35 @@ impl Db {
         }
     }
 
+    /// Begins a transaction that may write and looks rows up in it, in that order. On PostgreSQL all of
+    /// it goes to the server in one piece, since every way there and back is time in which the rows
+    /// are locked.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn begin_with(
+        &self,
+        lookups: &[Lookup<'_>],
+    ) -> Result<(Tx, Vec<Vec<Row>>), StoreError> {
+        match self {
+            Self::Sqlite(_) => {
+                let mut tx = self.begin().await?;
+                let found = lookups.iter().map(|lookup| tx.look_up(lookup));
+                let found = found.collect::<Result<_, _>>()?;
+                Ok((tx, found))
+            }
+            Self::Postgres(pool) => {
+                // Open before its BEGIN is sent: dropped half-way, its connection is closed.
+                let mut tx = Tx(Some(Open::Postgres(Box::new(pool.get().await?))));
+                let found = match tx.open()? {
+                    Open::Postgres(client) => postgres::begin_with(client, lookups).await?,
+                    Open::Sqlite(_) => Vec::new(),
+                };
+                Ok((tx, found))
+            }
+        }
+    }
+
     /// Begins a transaction that reads one consistent picture of the whole database.
     ///
     /// # Errors
@@ -163,29 +183,20 @@ impl std::fmt::Debug for Open {
     }
 }
 
-/// Rows to be written by [`Tx::insert_all`]: a table, its columns, and what a clash does.
-#[derive(Debug)]
-pub struct Insert {
-    /// The table.
-    pub table: &'static str,
-    /// Its columns, in the order of each row's values.
-    pub columns: &'static [Column],
-    /// An `ON CONFLICT …` clause, or nothing: then a clash is [`StoreError::Duplicate`].
-    pub on_conflict: &'static str,
-}
-
-/// A column's name and type.
-#[derive(Debug)]
-pub enum Column {
-    /// BIGINT.
-    Int(&'static str),
-    /// TEXT.
-    Text(&'static str),
-}
-
 impl Tx {
     fn open(&mut self) -> Result<&mut Open, StoreError> {
         self.0.as_mut().ok_or(StoreError::Closed)
+    }
+
+    /// The rows of a lookup on SQLite, where the transaction itself is alone.
+    fn look_up(&mut self, lookup: &Lookup<'_>) -> Result<Vec<Row>, StoreError> {
+        match self.open()? {
+            Open::Sqlite(connection) if !lookup.ids.is_empty() => {
+                let sql = format!("{} WHERE {} = $1", lookup.select, lookup.key);
+                sqlite::query_each(connection, &sql, &lookup.ids)
+            }
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// Runs a statement that answers rows.
@@ -238,71 +249,25 @@ impl Tx {
         }
     }
 
-    /// Reads the rows with these ids: `select` is a statement up to and without its
-    /// `WHERE {key} = …`.
+    /// Writes many rows and makes the transaction durable on this thread, which waits for the disk: for
+    /// the committer, which has a thread of its own. On PostgreSQL everything goes to the server in one
+    /// piece; where a write fails, the server rolls back at the `COMMIT` that follows it.
     ///
     /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn select_all(
-        &mut self,
-        select: &str,
-        key: &str,
-        ids: &[String],
-        lock: Lock,
-    ) -> Result<Vec<Row>, StoreError> {
+    /// [`StoreError::Duplicate`]: nothing was written. [`StoreError::Database`]: whether it took effect
+    /// is unknown.
+    pub async fn insert_and_commit(mut self, writes: &[Write<'_>]) -> Result<(), StoreError> {
+        let writes = || writes.iter().filter(|write| !write.rows.is_empty());
         match self.open()? {
             Open::Sqlite(connection) => {
-                let sql = format!("{select} WHERE {key} = $1");
-                let mut rows = Vec::with_capacity(ids.len());
-                for id in ids {
-                    rows.append(&mut sqlite::query(connection, &sql, &[id.into()])?);
+                for write in writes() {
+                    sqlite::execute_each(connection, &write.insert.row_sql(), &write.rows)?;
                 }
-                Ok(rows)
+                self.commit_sqlite()
             }
             Open::Postgres(client) => {
-                let suffix = if lock == Lock::ForUpdate {
-                    " FOR UPDATE"
-                } else {
-                    ""
-                };
-                // In the order of the ids, so that two nodes never wait for each other.
-                let sql = format!("{select} WHERE {key} = ANY($1) ORDER BY {key}{suffix}");
-                let statement = client.prepare_cached(&sql).await?;
-                let rows = client.query(&statement, &[&ids]).await?;
-                rows.iter().map(postgres::row).collect()
-            }
-        }
-    }
-
-    /// Writes many rows: a loop over one prepared statement on SQLite, one statement over arrays on
-    /// PostgreSQL.
-    ///
-    /// # Errors
-    /// [`StoreError::Duplicate`] or [`StoreError::Database`].
-    pub async fn insert_all(
-        &mut self,
-        insert: &Insert,
-        rows: &[Vec<Value>],
-    ) -> Result<(), StoreError> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        match self.open()? {
-            Open::Sqlite(connection) => {
-                let sql = insert.row_sql();
-                for row in rows {
-                    sqlite::execute(connection, &sql, row)?;
-                }
-                Ok(())
-            }
-            Open::Postgres(client) => {
-                let statement = client.prepare_cached(&insert.arrays_sql()).await?;
-                let arrays = insert.arrays(rows);
-                let params: Vec<&(dyn ToSql + Sync)> = arrays
-                    .iter()
-                    .map(|array| &**array as &(dyn ToSql + Sync))
-                    .collect();
-                client.execute(&statement, &params).await?;
+                postgres::insert_and_commit(client, writes()).await?;
+                self.0 = None;
                 Ok(())
             }
         }
@@ -324,28 +289,16 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`]: whether it took effect is unknown.
-    pub async fn commit(self) -> Result<(), StoreError> {
-        match self.0 {
-            Some(Open::Sqlite(_)) => tokio::task::spawn_blocking(move || self.commit_sqlite())
-                .await
-                .map_err(|_| StoreError::Closed)?,
-            _ => self.commit_here().await,
-        }
-    }
-
-    /// Makes the transaction durable on this thread, which waits for the disk: for the committer,
-    /// which has a thread of its own.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`]: whether it took effect is unknown.
-    pub async fn commit_here(mut self) -> Result<(), StoreError> {
+    pub async fn commit(mut self) -> Result<(), StoreError> {
         match &self.0 {
             Some(Open::Postgres(client)) => {
                 client.batch_execute("COMMIT").await?;
                 self.0 = None;
                 Ok(())
             }
-            _ => self.commit_sqlite(),
+            _ => tokio::task::spawn_blocking(move || self.commit_sqlite())
+                .await
+                .map_err(|_| StoreError::Closed)?,
         }
     }
 
@@ -382,68 +335,4 @@ async fn query_postgres(
     let statement = client.prepare_cached(sql).await?;
     let rows = client.query(&statement, &postgres::params(params)).await?;
     rows.iter().map(postgres::row).collect()
-}
-
-impl Insert {
-    fn names(&self) -> Vec<&'static str> {
-        self.columns
-            .iter()
-            .map(|(Column::Int(name) | Column::Text(name))| *name)
-            .collect()
-    }
-
-    fn row_sql(&self) -> String {
-        let values: Vec<_> = (1..=self.columns.len())
-            .map(|number| format!("${number}"))
-            .collect();
-        let (table, names, values) = (self.table, self.names().join(", "), values.join(", "));
-        format!(
-            "INSERT INTO {table} ({names}) VALUES ({values}) {}",
-            self.on_conflict
-        )
-    }
-
-    fn arrays_sql(&self) -> String {
-        let arrays = self
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(index, column)| match column {
-                Column::Int(_) => format!("${}::bigint[]", index + 1),
-                Column::Text(_) => format!("${}::text[]", index + 1),
-            });
-        let (table, names) = (self.table, self.names().join(", "));
-        let arrays: Vec<_> = arrays.collect();
-        format!(
-            "INSERT INTO {table} ({names}) SELECT * FROM unnest({}) {}",
-            arrays.join(", "),
-            self.on_conflict
-        )
-    }
-
-    /// The rows turned into one array a column.
-    fn arrays(&self, rows: &[Vec<Value>]) -> Vec<Box<dyn ToSql + Sync + Send>> {
-        let column_of = |index: usize| rows.iter().map(move |row| row.get(index));
-        let arrays = self
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(index, column)| match column {
-                Column::Int(_) => {
-                    let ints = column_of(index).map(|value| match value {
-                        Some(Value::Int(int)) => Some(*int),
-                        _ => None,
-                    });
-                    Box::new(ints.collect::<Vec<_>>()) as Box<dyn ToSql + Sync + Send>
-                }
-                Column::Text(_) => {
-                    let texts = column_of(index).map(|value| match value {
-                        Some(Value::Text(text)) => Some(text.clone()),
-                        _ => None,
-                    });
-                    Box::new(texts.collect::<Vec<_>>())
-                }
-            });
-        arrays.collect()
-    }
 }

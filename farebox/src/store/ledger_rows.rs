@@ -7,7 +7,7 @@ use ledger::{
 };
 
 use crate::store::StoreError;
-use crate::store::db::{Column, Insert};
+use crate::store::bulk::{Column, Insert};
 use crate::store::value::{Row, Value};
 
 /// All columns of a transfer, in the order that [`transfer`] reads.

@@ -2,14 +2,25 @@
 
 use std::error::Error;
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod};
+use deadpool_postgres::{
+    Client, Hook, HookError, Manager, ManagerConfig, Pool, QueueMode, RecyclingMethod,
+};
+use futures_util::future::{join, join_all};
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::{Config, NoTls, Statement};
 
 use crate::store::StoreError;
+use crate::store::bulk::{Lock, Lookup, Write};
 use crate::store::value::{Row, Value};
+
+/// What every connection begins with. A server or a role may have relaxed `synchronous_commit`, and an
+/// answered commit must be on the disk. Statements, those of foreign keys among them, keep their plan
+/// for as long as the connection lasts: made while a table was new and small, it would read the whole
+/// of it long after it has grown, so that an index is used wherever there is one.
+const SESSION: &str = "SET synchronous_commit = on; \
+     SET default_transaction_isolation = 'read committed'; SET enable_seqscan = off; SET jit = off";
 
 /// A pool over `url`. Connections are made when first needed.
 ///
@@ -31,11 +42,14 @@ pub fn pool(url: &SecretString, size: usize) -> Result<Pool, StoreError> {
     };
     Pool::builder(manager)
         .max_size(size)
+        // The connection used last comes first: its server process has everything in its caches.
+        .queue_mode(QueueMode::Lifo)
         .post_create(Hook::async_fn(|client, _| {
             Box::pin(async move {
-                // A server or a role may have relaxed it; an answered commit must be on the disk.
-                let set = "SET synchronous_commit = on; SET default_transaction_isolation = 'read committed'";
-                client.batch_execute(set).await.map_err(HookError::Backend)
+                client
+                    .batch_execute(SESSION)
+                    .await
+                    .map_err(HookError::Backend)
             })
         }))
         .build()
@@ -46,6 +60,79 @@ fn tls_connector() -> Result<tokio_postgres_rustls::MakeRustlsConnect, StoreErro
     let config = crate::tls::client_config()
         .map_err(|error| StoreError::Database(format!("TLS can't be set up: {error}")))?;
     Ok(tokio_postgres_rustls::MakeRustlsConnect::new(config))
+}
+
+/// Begins a transaction and looks rows up in it, without waiting in between: the driver sends what is
+/// asked for in the order in which it is first polled, and the server answers in that order.
+pub(super) async fn begin_with(
+    client: &Client,
+    lookups: &[Lookup<'_>],
+) -> Result<Vec<Vec<Row>>, StoreError> {
+    let mut statements = Vec::with_capacity(lookups.len());
+    for lookup in lookups {
+        statements.push(client.prepare_cached(&lookup_sql(lookup)).await?);
+    }
+    let reads = statements
+        .iter()
+        .zip(lookups)
+        .map(|(statement, lookup)| read(client, statement, lookup));
+    let (begun, found) = join(client.batch_execute("BEGIN"), join_all(reads)).await;
+    begun?;
+    found.into_iter().collect()
+}
+
+fn lookup_sql(lookup: &Lookup<'_>) -> String {
+    let Lookup { select, key, .. } = lookup;
+    let lock = match lookup.lock {
+        Lock::ForUpdate => " FOR UPDATE",
+        Lock::No => "",
+    };
+    format!("{select} WHERE {key} = ANY($1) ORDER BY {key}{lock}")
+}
+
+async fn read(
+    client: &Client,
+    statement: &Statement,
+    lookup: &Lookup<'_>,
+) -> Result<Vec<Row>, StoreError> {
+    if lookup.ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = client.query(statement, &[&lookup.ids]).await?;
+    rows.iter().map(row).collect()
+}
+
+/// Writes rows and commits, without waiting in between. After a write that failed the server answers
+/// the `COMMIT` with a rollback, which is no error by itself: every write's answer is looked at.
+pub(super) async fn insert_and_commit<'a>(
+    client: &Client,
+    writes: impl Iterator<Item = &'a Write<'a>> + Clone,
+) -> Result<(), StoreError> {
+    let mut statements = Vec::new();
+    for write in writes.clone() {
+        statements.push(client.prepare_cached(&write.insert.arrays_sql()).await?);
+    }
+    let inserts = statements
+        .iter()
+        .zip(writes)
+        .map(|(statement, write)| insert(client, statement, write));
+    let (inserted, committed) = join(join_all(inserts), client.batch_execute("COMMIT")).await;
+    inserted.into_iter().collect::<Result<(), _>>()?;
+    Ok(committed?)
+}
+
+async fn insert(
+    client: &Client,
+    statement: &Statement,
+    write: &Write<'_>,
+) -> Result<(), StoreError> {
+    let arrays = write.insert.arrays(&write.rows);
+    let params: Vec<&(dyn ToSql + Sync)> = arrays
+        .iter()
+        .map(|array| &**array as &(dyn ToSql + Sync))
+        .collect();
+    client.execute(statement, &params).await?;
+    Ok(())
 }
 
 /// Parameters as the driver wants them.

@@ -19,6 +19,11 @@ use crate::store::value::{Row, Value};
 /// How many prepared statements a connection keeps.
 const STATEMENT_CACHE: usize = 128;
 
+/// After how many pages the write-ahead log goes into the database file: 32 MB. The commit that reaches
+/// it waits for that, and pages that many commits have changed are then copied once; SQLite's own
+/// default of 4 MB would be reached by every few large groups.
+const CHECKPOINT_PAGES: i64 = 8000;
+
 /// An open database file.
 #[derive(Debug)]
 pub struct Sqlite {
@@ -145,6 +150,7 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
          PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;",
     )?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     Ok(connection)
 }
 
@@ -156,9 +162,32 @@ pub(super) fn query(
 ) -> Result<Vec<Row>, StoreError> {
     let mut statement = connection.prepare_cached(sql)?;
     bind(&mut statement, params)?;
+    let mut answer = Vec::new();
+    read_rows(&mut statement, &mut answer)?;
+    Ok(answer)
+}
+
+/// Runs a statement with the one parameter `$1` for each of the keys.
+pub(super) fn query_each(
+    connection: &Connection,
+    sql: &str,
+    keys: &[String],
+) -> Result<Vec<Row>, StoreError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut answer = Vec::with_capacity(keys.len());
+    for key in keys {
+        statement.raw_bind_parameter(1, key)?;
+        read_rows(&mut statement, &mut answer)?;
+    }
+    Ok(answer)
+}
+
+fn read_rows(
+    statement: &mut rusqlite::Statement<'_>,
+    answer: &mut Vec<Row>,
+) -> Result<(), StoreError> {
     let width = statement.column_count();
     let mut rows = statement.raw_query();
-    let mut answer = Vec::new();
     while let Some(row) = rows.next()? {
         let mut columns = Vec::with_capacity(width);
         for index in 0..width {
@@ -166,7 +195,7 @@ pub(super) fn query(
         }
         answer.push(Row::new(columns));
     }
-    Ok(answer)
+    Ok(())
 }
 
 /// Runs a statement that answers nothing; returns how many rows it changed.
@@ -180,6 +209,23 @@ pub(super) fn execute(
     Ok(statement.raw_execute()? as u64)
 }
 
+/// Runs a statement that answers nothing for each of the rows. Its parameters must be `$1`, `$2` … in
+/// the order of their numbers, so that a row's values are bound by their places.
+pub(super) fn execute_each(
+    connection: &Connection,
+    sql: &str,
+    rows: &[Vec<Value>],
+) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    for row in rows {
+        for (index, value) in (1..).zip(row) {
+            bind_one(&mut statement, index, value)?;
+        }
+        statement.raw_execute()?;
+    }
+    Ok(())
+}
+
 /// Binds `$1`, `$2` … by name: SQLite numbers such parameters in the order in which they appear in
 /// the text, PostgreSQL by the number in the name, and only the name means the same to both.
 fn bind(statement: &mut rusqlite::Statement<'_>, params: &[Value]) -> Result<(), StoreError> {
@@ -191,11 +237,20 @@ fn bind(statement: &mut rusqlite::Statement<'_>, params: &[Value]) -> Result<(),
         let index = statement
             .parameter_index(name)?
             .ok_or_else(|| StoreError::Database(format!("the statement has no {name}")))?;
-        match value {
-            Value::Null => statement.raw_bind_parameter(index, rusqlite::types::Null)?,
-            Value::Int(int) => statement.raw_bind_parameter(index, int)?,
-            Value::Text(text) => statement.raw_bind_parameter(index, text.as_str())?,
-        }
+        bind_one(statement, index, value)?;
+    }
+    Ok(())
+}
+
+fn bind_one(
+    statement: &mut rusqlite::Statement<'_>,
+    index: usize,
+    value: &Value,
+) -> Result<(), StoreError> {
+    match value {
+        Value::Null => statement.raw_bind_parameter(index, rusqlite::types::Null)?,
+        Value::Int(int) => statement.raw_bind_parameter(index, int)?,
+        Value::Text(text) => statement.raw_bind_parameter(index, text.as_str())?,
     }
     Ok(())
 }
