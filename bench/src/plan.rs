@@ -23,6 +23,9 @@ pub(crate) struct Args {
         hide_env_values = true
     )]
     postgres: Option<String>,
+    /// Measure on this engine only
+    #[arg(long, value_enum)]
+    engine: Option<EngineName>,
     /// Measure only this
     #[arg(long, value_enum)]
     only: Option<Part>,
@@ -34,6 +37,15 @@ pub(crate) struct Args {
     pub(crate) generator: bool,
 }
 
+/// The engines, as the command line names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum EngineName {
+    /// In a file
+    Sqlite,
+    /// On the server that `--postgres` names
+    Postgres,
+}
+
 /// One of the measurements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
@@ -41,6 +53,22 @@ pub(crate) enum Part {
     Status,
     /// Holds through the committer, beside plain append and fdatasync
     Holds,
+}
+
+impl Args {
+    fn engines(&self) -> Vec<Engine> {
+        let wants = |name| self.engine.is_none_or(|engine| engine == name);
+        let mut engines = Vec::new();
+        if wants(EngineName::Sqlite) {
+            engines.push(Engine::Sqlite);
+        }
+        if let Some(url) = &self.postgres
+            && wants(EngineName::Postgres)
+        {
+            engines.push(Engine::Postgres(url.clone().into()));
+        }
+        engines
+    }
 }
 
 /// The checked command line.
@@ -69,12 +97,10 @@ impl Plan {
         if matches!(kind.stdout.trim_ascii(), b"tmpfs" | b"ramfs") {
             return Err(format!("{} is in memory: name a folder on a disk", dir.display()).into());
         }
-        let mut engines = vec![Engine::Sqlite];
-        engines.extend(
-            args.postgres
-                .clone()
-                .map(|url| Engine::Postgres(url.into())),
-        );
+        let engines = args.engines();
+        if engines.is_empty() {
+            return Err("name a PostgreSQL server with --postgres".into());
+        }
         Ok(Self {
             engines,
             dir,
