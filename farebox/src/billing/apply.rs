@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use ledger::topup::{self, CloseReason, Decision, Expected, Facts, Mismatch, State};
+use ledger::topup::{self, CloseReason, Decision, Expected, Facts, Mismatch};
 use ledger::{Account, Amount, Code, Operation};
 
 use crate::app::App;
@@ -105,8 +105,17 @@ fn is_payable(invoice: &Invoice) -> bool {
 
 /// Voids an invoice so that nobody can pay what we report as failed. Where a payment was faster,
 /// Stripe refuses, and what the invoice is now decides again.
-async fn void(app: &Arc<App>, topup: &Topup, invoice: Invoice) -> Result<Invoice, BillingError> {
-    let key = format!("topup:{}:void", topup.id);
+///
+/// # Errors
+/// [`BillingError::Unavailable`] where Stripe can't be asked.
+pub(super) async fn void(
+    app: &Arc<App>,
+    topup: &Topup,
+    invoice: Invoice,
+) -> Result<Invoice, BillingError> {
+    // Another key each time: voiding twice does no harm, and a failure that Stripe keeps under a key, for
+    // a day, would keep the invoice payable as long.
+    let key = format!("topup:{}:void:{}", topup.id, app.now().millis());
     match app.stripe.void_invoice(&invoice.id, &key).await {
         Ok(voided) => Ok(voided),
         Err(StripeError::Invalid { .. }) => Ok(app.stripe.invoice(&invoice.id).await?),
@@ -151,17 +160,18 @@ async fn close(
         (CloseReason::Voided | CloseReason::Abandoned, Some(_)) => CloseReason::Declined,
         _ => reason,
     };
-    topups::close(&app.store.db, &topup.id, reason, declined, app.now()).await?;
-    app.metrics.topup_settled("closed");
-    tracing::info!(topup = topup.id, account = %topup.account, %reason, "top-up closed");
+    if topups::close(&app.store.db, &topup.id, reason, declined, app.now()).await? {
+        app.metrics.topup_settled("closed");
+        tracing::info!(topup = topup.id, account = %topup.account, %reason, "top-up closed");
+    }
     Ok(())
 }
 
 async fn set_aside(app: &Arc<App>, topup: &Topup, mismatch: Mismatch) -> Result<(), BillingError> {
-    if topup.state == State::Review && topup.mismatch == Some(mismatch) {
+    // Several look at the same top-up at once; one of them tells.
+    if !topups::review(&app.store.db, &topup.id, mismatch, app.now()).await? {
         return Ok(());
     }
-    topups::review(&app.store.db, &topup.id, mismatch, app.now()).await?;
     app.metrics.topup_settled("review");
     tracing::error!(
         topup = topup.id, account = %topup.account, invoice = topup.invoice_id, %mismatch,
@@ -249,5 +259,12 @@ async fn adopt(app: &Arc<App>, invoice_id: &str) -> Result<Option<Topup>, Billin
     if topup.invoice_id.is_none() {
         topups::adopt_invoice(&app.store.db, id, invoice_id, app.now()).await?;
     }
-    Ok(topups::find_for_invoice(&app.store.db, invoice_id).await?)
+    let adopted = topups::find_for_invoice(&app.store.db, invoice_id).await?;
+    if adopted.is_none() && invoice.status == InvoiceStatus::Paid {
+        tracing::error!(
+            topup = id, account = %topup.account, invoice = invoice_id,
+            "money arrived for a second invoice of a top-up; nothing is credited: an operator must look"
+        );
+    }
+    Ok(adopted)
 }

@@ -9,7 +9,7 @@ use crate::billing::{BillingError, Refusal};
 use crate::store::StoreError;
 use crate::store::accounts::{self, Account};
 use crate::store::topups::Card;
-use crate::stripe::{CreateCustomer, PaymentMethod, StripeError};
+use crate::stripe::{CreateCustomer, Customer, PaymentMethod, StripeError};
 
 /// The account's Stripe customer, made if there is none. Two callers at once get the same one: Stripe
 /// answers both by the same idempotency key.
@@ -28,13 +28,30 @@ pub async fn ensure(app: &Arc<App>, account: AccountId) -> Result<String, Billin
         email: None,
         metadata: &metadata,
     };
-    let customer = app
-        .stripe
-        .create_customer(&new, &format!("account:{id}:customer"))
-        .await?;
+    let customer = create(app, &new, &format!("account:{id}:customer")).await?;
     accounts::set_customer(&app.store.db, account, &customer.id).await?;
     let kept = get(app, account).await?.stripe_customer_id;
     kept.ok_or_else(|| BillingError::Internal("a customer was written and is gone".to_owned()))
+}
+
+/// Makes a customer under the account's one key. A failure of Stripe's own may be what the key answers for
+/// a day from now on, in which the account could buy nothing: then a key that nobody has used. The worst
+/// that it costs is a second customer who never buys.
+async fn create(
+    app: &Arc<App>,
+    new: &CreateCustomer<'_>,
+    key: &str,
+) -> Result<Customer, StripeError> {
+    match app.stripe.create_customer(new, key).await {
+        Err(StripeError::Unavailable {
+            status: Some(500..),
+            ..
+        }) => {
+            let fresh = format!("{key}:{}", app.now().millis());
+            app.stripe.create_customer(new, &fresh).await
+        }
+        made => made,
+    }
 }
 
 async fn get(app: &Arc<App>, account: AccountId) -> Result<Account, StoreError> {

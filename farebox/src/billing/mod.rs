@@ -6,6 +6,7 @@
 mod apply;
 mod balance;
 mod customer;
+mod kept;
 mod reconcile;
 mod refusal;
 mod status;

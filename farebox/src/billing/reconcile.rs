@@ -9,19 +9,17 @@ use ledger::{Operation, Timestamp};
 
 use crate::app::App;
 use crate::billing::BillingError;
-use crate::billing::apply::apply_payment;
+use crate::billing::apply::{apply_payment, void};
+use crate::billing::topup::CLAIM;
 use crate::ids;
 use crate::store::committer::CommitError;
 use crate::store::events::{self, NewEvent};
 use crate::store::topups::{self, Step, Topup};
 use crate::store::{StoreError, holds};
-use crate::stripe::{Event, InvoiceStatus, StripeError};
+use crate::stripe::{Event, InvoiceStatus};
 
 /// How many top-ups or holds one pass takes on.
 const PASS: i64 = 200;
-
-/// For how long a top-up belongs to whoever gives it up.
-const CLAIM: Duration = Duration::from_secs(60);
 
 /// The name of the job that looks at an invoice's top-up.
 pub const APPLY_INVOICE: &str = "apply_invoice";
@@ -147,8 +145,8 @@ pub async fn unsettled_topups(app: &Arc<App>) -> Result<usize, BillingError> {
 async fn reconcile(app: &Arc<App>, topup: &Topup) -> Result<(), BillingError> {
     // Interrupted before the card could be charged: nobody has its answer, so nobody waits for it, and
     // going on would charge a customer who may have asked again.
-    if topup.state == State::Started && topup.step < Step::Paying {
-        return abandon(app, topup).await;
+    if is_interrupted(topup) {
+        return abandon(app, &topup.id).await;
     }
     let (looked, invoice) = apply_payment(app, topup).await?;
     let is_open = invoice.is_some_and(|invoice| invoice.status == InvoiceStatus::Open);
@@ -162,14 +160,23 @@ async fn reconcile(app: &Arc<App>, topup: &Topup) -> Result<(), BillingError> {
     Ok(())
 }
 
-/// Gives an interrupted top-up up, unless a repeat of its request has just taken it on.
-async fn abandon(app: &Arc<App>, topup: &Topup) -> Result<(), BillingError> {
+fn is_interrupted(topup: &Topup) -> bool {
+    topup.state == State::Started && topup.step < Step::Paying
+}
+
+/// Gives an interrupted top-up up, unless a repeat of its request has taken it on.
+async fn abandon(app: &Arc<App>, id: &str) -> Result<(), BillingError> {
     let db = &app.store.db;
-    if !topups::claim(db, &topup.id, app.now_plus(CLAIM), app.now()).await? {
+    if !topups::claim(db, id, app.now_plus(CLAIM), app.now()).await? {
         return Ok(());
     }
-    let given_up = give_up(app, topup, CloseReason::Abandoned).await;
-    topups::release(db, &topup.id).await?;
+    // Read again: the repeat may have come and gone since this pass began.
+    let topup = topups::get(db, id).await?;
+    let given_up = match is_interrupted(&topup) {
+        true => give_up(app, &topup, CloseReason::Abandoned).await,
+        false => Ok(()),
+    };
+    topups::release(db, id).await?;
     given_up
 }
 
@@ -179,15 +186,15 @@ fn is_older_than(app: &App, topup: &Topup, age: Duration) -> bool {
 
 /// Makes sure that nobody can pay the top-up any more, then closes it. A payment that was faster is
 /// credited instead.
-async fn give_up(app: &Arc<App>, topup: &Topup, reason: CloseReason) -> Result<(), BillingError> {
+pub(super) async fn give_up(
+    app: &Arc<App>,
+    topup: &Topup,
+    reason: CloseReason,
+) -> Result<(), BillingError> {
     if let Some(invoice_id) = &topup.invoice_id {
         let invoice = app.stripe.invoice(invoice_id).await?;
         if invoice.status == InvoiceStatus::Open {
-            let key = format!("topup:{}:void", topup.id);
-            match app.stripe.void_invoice(invoice_id, &key).await {
-                Ok(_) | Err(StripeError::Invalid { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
+            void(app, topup, invoice).await?;
         }
         let (looked, _) = apply_payment(app, topup).await?;
         if !matches!(looked.state, State::Started | State::Pending) {
@@ -196,8 +203,9 @@ async fn give_up(app: &Arc<App>, topup: &Topup, reason: CloseReason) -> Result<(
     }
     // No invoice, or a draft: it isn't final, Stripe never charges it by itself, nobody can pay it.
     let declined = topup.decline_code.as_deref();
-    topups::close(&app.store.db, &topup.id, reason, declined, app.now()).await?;
-    app.metrics.topup_settled("closed");
+    if topups::close(&app.store.db, &topup.id, reason, declined, app.now()).await? {
+        app.metrics.topup_settled("closed");
+    }
     let _ = app.changes.send(topup.id.clone());
     Ok(())
 }

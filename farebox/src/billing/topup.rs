@@ -5,16 +5,18 @@
 //! Before the card may be charged, a failure means that nothing was; from then on the outcome is
 //! Stripe's to tell, and is asked for until it does.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ledger::AccountId;
 use ledger::topup::{CloseReason, State, Waiting};
 use secrecy::ExposeSecret;
-use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::billing::apply::apply_payment;
+use crate::billing::kept::{self, Kept};
+use crate::billing::reconcile::give_up;
 use crate::billing::{BillingError, Refusal, customer};
 use crate::ids;
 use crate::store::topups::{self, Card, NewTopup, Progress, Step, Topup};
@@ -24,8 +26,13 @@ use crate::stripe::{CreateInvoice, CreateInvoiceItem, Invoice, PayInvoice, Strip
 /// How long a request drives its top-up. The SDKs wait for 60 seconds.
 const DRIVE_MAX: Duration = Duration::from_secs(50);
 
-/// For how long a top-up belongs to the request that drives it: somewhat longer than that.
-const CLAIM: Duration = Duration::from_secs(60);
+/// For how long a top-up belongs to whoever drives it or gives it up, unless the claim is renewed. Short,
+/// because the claim of a node that was killed keeps everybody else waiting, the customer included.
+pub(super) const CLAIM: Duration = Duration::from_secs(10);
+
+/// How often a claim is renewed. One that runs out all the same, because the database stood still, costs
+/// nothing: the idempotency keys make two who drive the same top-up charge it once.
+const RENEWED_EVERY: Duration = Duration::from_secs(3);
 
 /// What a caller asks for.
 #[derive(Clone, Debug)]
@@ -49,14 +56,6 @@ pub struct Idempotency {
     pub key: String,
     /// Of everything that the answer depends on.
     pub request_hash: String,
-}
-
-/// An answer that won't change, kept under an idempotency key.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Kept {
-    Started(api::Topup),
-    Refused(Refusal),
 }
 
 /// Starts a top-up and drives it as far as it goes without the customer. The driving is a task of its
@@ -83,6 +82,21 @@ pub async fn start_topup(
         .map_err(|_| BillingError::Internal("a top-up's task died".to_owned()))?
 }
 
+/// What driving a top-up has come to.
+pub(super) enum Driven {
+    /// Stripe was asked: the answer is the same for every repeat of the request.
+    Read(api::Topup),
+    /// Stripe could not be asked: a repeat may learn more, such as the secret that the customer needs.
+    Unread(api::Topup),
+}
+
+impl Driven {
+    fn answer(self) -> api::Topup {
+        let (Self::Read(answer) | Self::Unread(answer)) = self;
+        answer
+    }
+}
+
 enum Begun {
     Before(Kept),
     Now(Box<Topup>),
@@ -104,12 +118,8 @@ async fn begin(app: &Arc<App>, request: &TopupRequest) -> Result<Begun, BillingE
         return Err(BillingError::KeyMismatch);
     }
     if let Some(sealed) = &known.answer {
-        return Ok(Begun::Before(open(
-            app,
-            request.account,
-            &idempotency.key,
-            sealed,
-        )?));
+        let opened = kept::open(app, request.account, &idempotency.key, sealed)?;
+        return Ok(Begun::Before(opened));
     }
     if !topups::claim(db, &known.topup_id, app.now_plus(CLAIM), app.now()).await? {
         return Err(BillingError::KeyBusy);
@@ -154,58 +164,43 @@ async fn finish(
     request: &TopupRequest,
 ) -> Result<api::Topup, BillingError> {
     let id = topup.id.clone();
-    let answer = match tokio::time::timeout(DRIVE_MAX, drive(app, *topup)).await {
-        Ok(answer) => answer,
+    let driving = tokio::time::timeout(DRIVE_MAX, drive(app, *topup));
+    let driven = match renewing(app, &id, driving).await {
+        Ok(driven) => driven,
         Err(_) => after_timeout(app, &id).await,
     };
     if let Some(idempotency) = &request.idempotency {
-        keep(app, request.account, &idempotency.key, &answer).await?;
+        kept::keep(app, request.account, &idempotency.key, &driven).await?;
     }
     topups::release(&app.store.db, &id).await?;
-    answer
+    driven.map(Driven::answer)
 }
 
-async fn keep(
-    app: &Arc<App>,
-    account: AccountId,
-    key: &str,
-    answer: &Result<api::Topup, BillingError>,
-) -> Result<(), BillingError> {
-    let kept = match answer {
-        Ok(started) => Kept::Started(started.clone()),
-        Err(BillingError::Refused(refusal)) => Kept::Refused(refusal.clone()),
-        Err(_) => return Ok(()),
-    };
-    let internal = |cause: String| BillingError::Internal(cause);
-    let text = serde_json::to_string(&kept).map_err(|error| internal(error.to_string()))?;
-    let sealed = app.keyring.seal_answer(&format!("{account}:{key}"), &text);
-    let sealed = sealed.map_err(|error| internal(error.to_string()))?;
-    idempotency::keep_answer(&app.store.db, account, key, &sealed).await?;
-    Ok(())
-}
-
-fn open(app: &App, account: AccountId, key: &str, sealed: &str) -> Result<Kept, BillingError> {
-    let text = app.keyring.open_answer(&format!("{account}:{key}"), sealed);
-    let text = text.map_err(|error| BillingError::Internal(error.to_string()))?;
-    serde_json::from_str(&text).map_err(|error| BillingError::Internal(error.to_string()))
+/// Renews the claim for as long as `work` takes.
+async fn renewing<T>(app: &Arc<App>, id: &str, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            () = tokio::time::sleep(RENEWED_EVERY) => {}
+        }
+        if let Err(error) = topups::renew(&app.store.db, id, app.now_plus(CLAIM)).await {
+            tracing::warn!(topup = id, %error, "a claim could not be renewed");
+        }
+    }
 }
 
 /// From the step that the row has reached to the answer.
-async fn drive(app: &Arc<App>, mut topup: Topup) -> Result<api::Topup, BillingError> {
+async fn drive(app: &Arc<App>, mut topup: Topup) -> Result<Driven, BillingError> {
     if topup.state == State::Started && topup.step < Step::Paying {
         let charged = charge(app, &topup).await;
-        if let Err(BillingError::Refused(refusal)) = charged {
-            topups::close(
-                &app.store.db,
-                &topup.id,
-                CloseReason::Abandoned,
-                None,
-                app.now(),
-            )
-            .await?;
-            return Err(BillingError::Refused(refusal));
-        }
         match charged {
+            Err(BillingError::Refused(refusal)) => {
+                // An earlier attempt may have left an invoice that could be paid.
+                let topup = topups::get(&app.store.db, &topup.id).await?;
+                give_up(app, &topup, CloseReason::Abandoned).await?;
+                return Err(BillingError::Refused(refusal));
+            }
             // Somebody else has settled it: Stripe's webhook, or the operator by voiding the invoice.
             Ok(()) | Err(BillingError::Store(StoreError::Conflict(_))) => {}
             Err(error) => return Err(error),
@@ -337,6 +332,13 @@ async fn pay(
     let key = format!("topup:{}:pay:1", topup.id);
     match app.stripe.pay_invoice(invoice_id, &how, &key).await {
         Ok(_) => Ok(()),
+        // Stripe has not even begun. Said to be possible, it would leave a customer waiting for a charge
+        // that nobody makes; this way a repeat of the request makes it.
+        Err(error) if error.is_transient() && !error.outcome_unknown() => {
+            let (finalized, progress) = (Step::Finalized, Progress::default());
+            topups::advance(&app.store.db, &topup.id, finalized, &progress, app.now()).await?;
+            Err(error.into())
+        }
         Err(error) => {
             tracing::info!(topup = topup.id, %error, "the charge did not succeed at once");
             note_decline(app, topup, &error).await
@@ -372,11 +374,14 @@ async fn note_decline(
 }
 
 /// Reads what has become of the invoice, and says it.
-async fn settle(app: &Arc<App>, topup: &Topup) -> Result<api::Topup, BillingError> {
+async fn settle(app: &Arc<App>, topup: &Topup) -> Result<Driven, BillingError> {
     match apply_payment(app, topup).await {
-        Ok((topup, invoice)) => answer(&topup, invoice.as_ref()),
-        // The invoice is there, so the top-up has an id to ask the status by: pending is the truth.
-        Err(BillingError::Unavailable(error)) if topup.invoice_id.is_some() => {
+        Ok((topup, invoice)) => Ok(Driven::Read(answer(&topup, invoice.as_ref())?)),
+        // The card may have been charged, and there is an id to ask the status by: whatever is the
+        // matter with Stripe, or with our key to it, pending is the truth.
+        Err(
+            error @ (BillingError::Unavailable(_) | BillingError::Refused(Refusal::Stripe { .. })),
+        ) if topup.step >= Step::Paying => {
             tracing::warn!(topup = topup.id, %error, "stripe can't be asked, the top-up stays pending");
             stay_pending(app, topup).await
         }
@@ -384,7 +389,7 @@ async fn settle(app: &Arc<App>, topup: &Topup) -> Result<api::Topup, BillingErro
     }
 }
 
-async fn stay_pending(app: &Arc<App>, topup: &Topup) -> Result<api::Topup, BillingError> {
+async fn stay_pending(app: &Arc<App>, topup: &Topup) -> Result<Driven, BillingError> {
     let declined = topup.decline_code.as_deref();
     topups::wait(
         &app.store.db,
@@ -394,12 +399,13 @@ async fn stay_pending(app: &Arc<App>, topup: &Topup) -> Result<api::Topup, Billi
         app.now(),
     )
     .await?;
-    answer(&topups::get(&app.store.db, &topup.id).await?, None)
+    let topup = topups::get(&app.store.db, &topup.id).await?;
+    Ok(Driven::Unread(answer(&topup, None)?))
 }
 
 /// The time is up. Where the card may have been charged the top-up is pending; before that, nothing
 /// has happened and the reconcile job cleans up.
-async fn after_timeout(app: &Arc<App>, id: &str) -> Result<api::Topup, BillingError> {
+async fn after_timeout(app: &Arc<App>, id: &str) -> Result<Driven, BillingError> {
     let topup = topups::get(&app.store.db, id).await?;
     if topup.step >= Step::Paying {
         return stay_pending(app, &topup).await;

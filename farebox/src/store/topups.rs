@@ -279,6 +279,19 @@ pub async fn claim(
     Ok(changed == 1)
 }
 
+/// Keeps a claimed top-up until `until`.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn renew(db: &Db, id: &str, until: Timestamp) -> Result<(), StoreError> {
+    db.execute(
+        "UPDATE topups SET claimed_until = $2 WHERE id = $1",
+        &[id.into(), until.millis().into()],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Lets go of a claimed top-up.
 ///
 /// # Errors
@@ -399,7 +412,7 @@ pub async fn wait(
     Ok(())
 }
 
-/// The top-up can't be paid any more; without effect where it is settled already.
+/// The top-up can't be paid any more; false, and without effect, where it is settled already.
 ///
 /// # Errors
 /// [`StoreError::Database`].
@@ -409,7 +422,7 @@ pub async fn close(
     reason: CloseReason,
     decline_code: Option<&str>,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let sql = "UPDATE topups SET state = 'closed', step = 'done', waiting = NULL, close_reason = $2, \
          decline_code = $3, updated_at = $4, looked_at = $4 \
          WHERE id = $1 AND state IN ('started', 'pending')";
@@ -419,8 +432,7 @@ pub async fn close(
         decline_code.into(),
         now.millis().into(),
     ];
-    db.execute(sql, &params).await?;
-    Ok(())
+    Ok(db.execute(sql, &params).await? == 1)
 }
 
 /// Notes the invoice of a top-up that was interrupted before it could do so itself.
@@ -440,7 +452,8 @@ pub async fn adopt_invoice(
     Ok(())
 }
 
-/// Money has arrived that does not match: an operator must look. Never undone by itself.
+/// Money has arrived that does not match: an operator must look. Never undone by itself. False, and
+/// without effect, where that is known already.
 ///
 /// # Errors
 /// [`StoreError::Database`].
@@ -449,15 +462,12 @@ pub async fn review(
     id: &str,
     mismatch: Mismatch,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let sql = "UPDATE topups SET state = 'review', step = 'done', waiting = NULL, close_reason = NULL, \
-         mismatch = $2, updated_at = $3, looked_at = $3 WHERE id = $1 AND state <> 'completed'";
-    db.execute(
-        sql,
-        &[id.into(), mismatch.name().into(), now.millis().into()],
-    )
-    .await?;
-    Ok(())
+         mismatch = $2, updated_at = $3, looked_at = $3 WHERE id = $1 AND state <> 'completed' \
+         AND COALESCE(mismatch, '') <> $2";
+    let params = [id.into(), mismatch.name().into(), now.millis().into()];
+    Ok(db.execute(sql, &params).await? == 1)
 }
 
 /// The credit is being written in this transaction, so the top-up is completed. Only the committer

@@ -1,9 +1,10 @@
 //! A running Farebox for one test, with its sandbox, an account and a token. When it is dropped, it
 //! checks that the books are right, that no job is left and that no hold is open.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use api::{Client, CreditBalance, CreditBalanceParams};
@@ -346,6 +347,15 @@ pub fn configure(
     stripe: &sandbox::Stripe,
     options: &[(&str, &str)],
 ) -> Config {
+    Config::load(None, variables(database, stripe, options).into_iter()).unwrap()
+}
+
+/// The same as variables, for a process of its own.
+pub fn variables(
+    database: &Database,
+    stripe: &sandbox::Stripe,
+    options: &[(&str, &str)],
+) -> BTreeMap<String, String> {
     let mut all = vec![
         ("FAREBOX_HTTP__LISTEN", "127.0.0.1:0".to_owned()),
         ("FAREBOX_HTTP__METRICS_LISTEN", "127.0.0.1:0".to_owned()),
@@ -362,11 +372,10 @@ pub fn configure(
             .iter()
             .map(|(name, value)| (*name, (*value).to_owned())),
     );
-    let variables: std::collections::BTreeMap<_, _> = all.into_iter().collect();
-    let env = variables
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value));
-    Config::load(None, env).unwrap()
+    // Of two values the later one counts.
+    all.into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 fn clock(ahead: &Arc<AtomicI64>) -> Arc<dyn Fn() -> Timestamp + Send + Sync> {
@@ -398,11 +407,14 @@ async fn create_token(app: &App, account: AccountId, permissions: &[&str]) -> St
     done["token"].as_str().unwrap().to_owned()
 }
 
+/// A client without connections: one that another test has made belongs to that test's runtime.
 pub fn http_client() -> reqwest::Client {
-    let tls = farebox::tls::client_config().unwrap();
+    // Reading the system's certificates takes longer than most tests.
+    static TLS: OnceLock<rustls::ClientConfig> = OnceLock::new();
+    let tls = TLS.get_or_init(|| farebox::tls::client_config().unwrap());
     reqwest::Client::builder()
         .no_proxy()
-        .tls_backend_preconfigured(tls)
+        .tls_backend_preconfigured(tls.clone())
         .build()
         .unwrap()
 }
@@ -471,7 +483,7 @@ impl Answer {
 }
 
 /// Replaces what differs from run to run: ids of Stripe's and of ours.
-fn redact(text: &str) -> String {
+pub fn redact(text: &str) -> String {
     let mut redacted = String::new();
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     for (index, part) in text.split_inclusive(|c| !is_word(c)).enumerate() {

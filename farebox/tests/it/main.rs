@@ -6,6 +6,7 @@
 mod app;
 mod authorisation;
 mod billing;
+mod faults;
 mod openapi;
 mod requests;
 mod tidy;
