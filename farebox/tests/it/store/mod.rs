@@ -1,0 +1,7 @@
+//! The store: what the committer promises, what the audit finds, and who may open a database.
+
+mod audit;
+mod committer;
+pub mod money;
+mod one_process;
+mod schema;
