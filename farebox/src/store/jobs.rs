@@ -102,6 +102,17 @@ pub async fn put_off(db: &Db, job: &Job, error: &str, due_at: Timestamp) -> Resu
     Ok(())
 }
 
+/// Makes every job due that was begun: whoever had claimed it is gone. Only for SQLite, where this process
+/// is the only one; a job that was put off is merely tried earlier.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn release_all(db: &Db) -> Result<(), StoreError> {
+    db.execute("UPDATE jobs SET due_at = 0 WHERE attempts > 0", &[])
+        .await?;
+    Ok(())
+}
+
 /// How many jobs there are, due or not.
 ///
 /// # Errors

@@ -58,6 +58,7 @@ impl Store {
         if matches!(*db, Db::Sqlite(_)) {
             // Nobody else has the file, so whoever held these claims is gone.
             topups::release_all(&db).await?;
+            jobs::release_all(&db).await?;
         }
         let committer = Committer::start(db.clone(), config.batch_max, clock, report)?;
         Ok(Self { db, committer })

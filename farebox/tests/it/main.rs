@@ -6,6 +6,7 @@
 mod app;
 mod authorisation;
 mod billing;
+mod crash;
 mod faults;
 mod openapi;
 mod process;
