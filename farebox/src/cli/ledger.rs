@@ -119,11 +119,20 @@ fn row(seq: i64, transfer: &Transfer) -> [Value; 11] {
         json!(transfer.credit.to_string()),
         json!(transfer.amount.nanos()),
         json!(transfer.code.name()),
-        json!(transfer.phase.name()),
+        json!(phase(transfer.phase)),
         json!(transfer.phase.hold().map(|hold| hold.to_string())),
         json!(expires_at),
         json!(transfer.reference),
     ]
+}
+
+/// A phase as it is stored: without telling the last post, whoever reads the journal could not say what has
+/// become of a hold's rest.
+fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Post { last: true, .. } => "post_last",
+        other => other.name(),
+    }
 }
 
 fn jsonl(row: &[Value; 11]) -> Value {

@@ -6,6 +6,7 @@
 mod app;
 mod authorisation;
 mod billing;
+mod cli;
 mod crash;
 mod faults;
 mod openapi;
