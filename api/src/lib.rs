@@ -9,7 +9,7 @@
 //!
 //! Rules that hold for every type:
 //!
-//! - Money is in cents. A request carries whole cents, an answer carries [`Cents`], exactly.
+//! - Money is in cents. A purchase carries whole cents; a hold and every answer carry [`Cents`], exactly.
 //! - Fields that are not known are ignored in an answer, so that a newer server keeps an older
 //!   client working; [`CreateTopup`], a request, refuses them.
 //! - A value that an enum doesn't know (a new `status`) is an error when it is read, never a
@@ -23,6 +23,7 @@ mod cents;
 #[cfg(feature = "client")]
 mod client;
 mod envelope;
+mod hold;
 mod token;
 mod topup;
 
@@ -31,8 +32,10 @@ pub use cents::{Cents, ParseCentsError};
 #[cfg(feature = "client")]
 pub use client::{
     AiGateway, Billing, Client, ClientBuilder, CreditBalanceParams, Error, Exchange, Failure,
-    Tokens, TopupCreateParams, TopupStatusParams, Topups, User,
+    HoldCaptureParams, HoldCreateParams, HoldListParams, HoldParams, Holds, Tokens,
+    TopupCreateParams, TopupStatusParams, Topups, User,
 };
 pub use envelope::{ApiMessage, Envelope, ResultInfo};
+pub use hold::{Capture, CaptureHold, CreateHold, Hold, HoldState};
 pub use token::{TokenStatus, TokenVerify};
 pub use topup::{CreateTopup, Topup, TopupStatus, TopupStatusBody, TopupStatusResponse};

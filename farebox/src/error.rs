@@ -60,6 +60,14 @@ pub mod codes {
     pub const WEBHOOK: i64 = 8009;
     /// Stripe refuses what Farebox asks: the operator has to look.
     pub const STRIPE_REFUSED: i64 = 8010;
+    /// Less credit is available than was to be held.
+    pub const INSUFFICIENT_CREDIT: i64 = 8020;
+    /// The hold's time is over.
+    pub const HOLD_EXPIRED: i64 = 8022;
+    /// The hold has been captured or voided.
+    pub const HOLD_OVER: i64 = 8023;
+    /// Less is left of the hold than was to be captured.
+    pub const BEYOND_HOLD: i64 = 8024;
 }
 
 /// A refusal or a failure, as the client will see it.

@@ -123,6 +123,11 @@ impl Refusal {
         }
     }
 
+    /// Whether the operation's id belongs to something else.
+    pub const fn is_conflict(self) -> bool {
+        self.number() < Self::AmountMustBePositive.number()
+    }
+
     /// The refusal of that number, or `None` where there is none.
     pub fn from_number(number: u16) -> Option<Self> {
         Self::ALL

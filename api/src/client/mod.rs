@@ -6,6 +6,7 @@
 
 mod builder;
 mod error;
+mod holds;
 mod observer;
 mod params;
 mod resources;
@@ -20,8 +21,12 @@ use std::time::Duration;
 
 pub use builder::ClientBuilder;
 pub use error::{Error, Failure};
+pub use holds::Holds;
 pub use observer::Exchange;
-pub use params::{CreditBalanceParams, TopupCreateParams, TopupStatusParams};
+pub use params::{
+    CreditBalanceParams, HoldCaptureParams, HoldCreateParams, HoldListParams, HoldParams,
+    TopupCreateParams, TopupStatusParams,
+};
 pub use resources::{AiGateway, Billing, Tokens, Topups, User};
 
 /// A client for the management API. Cloning it is cheap and shares its connections.

@@ -1,5 +1,7 @@
 //! What the calls are made with, under the official SDKs' names.
 
+use crate::{CaptureHold, CreateHold, HoldState};
+
 /// For [`crate::Topups::status`] and [`crate::Topups::wait_until_completed`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TopupStatusParams {
@@ -28,4 +30,50 @@ pub struct TopupCreateParams {
 pub struct CreditBalanceParams {
     /// The account to look at.
     pub account_id: String,
+}
+
+/// For [`crate::Holds::create`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HoldCreateParams {
+    /// The account whose credit is held.
+    pub account_id: String,
+    /// What to hold.
+    pub hold: CreateHold,
+    /// Names this hold: a repeated call with the same key holds nothing more.
+    pub idempotency_key: Option<String>,
+}
+
+/// For [`crate::Holds::capture`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HoldCaptureParams {
+    /// The account whose credit is held.
+    pub account_id: String,
+    /// The hold.
+    pub hold_id: String,
+    /// What to take out of it.
+    pub capture: CaptureHold,
+    /// Names this capture: a repeated call with the same key takes nothing more.
+    pub idempotency_key: Option<String>,
+}
+
+/// For [`crate::Holds::get`] and [`crate::Holds::void`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HoldParams {
+    /// The account whose credit is held.
+    pub account_id: String,
+    /// The hold.
+    pub hold_id: String,
+}
+
+/// For [`crate::Holds::list`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HoldListParams {
+    /// The account whose credit is held.
+    pub account_id: String,
+    /// The page, counted from 1.
+    pub page: Option<u32>,
+    /// The most holds of a page, 100 at most.
+    pub per_page: Option<u32>,
+    /// Only holds in this state.
+    pub state: Option<HoldState>,
 }

@@ -7,7 +7,7 @@ use reqwest::header::HeaderValue;
 
 use super::send::Call;
 use super::{
-    Client, CreditBalanceParams, Error, TopupCreateParams, TopupStatusParams, retry, wait,
+    Client, CreditBalanceParams, Error, Holds, TopupCreateParams, TopupStatusParams, retry, wait,
 };
 use crate::{CreateTopup, CreditBalance, TokenVerify, Topup, TopupStatusBody, TopupStatusResponse};
 
@@ -30,10 +30,18 @@ impl<'a> AiGateway<'a> {
 /// `…/ai-gateway/billing`.
 #[derive(Clone, Copy, Debug)]
 pub struct Billing<'a> {
-    client: &'a Client,
+    pub(super) client: &'a Client,
 }
 
 impl<'a> Billing<'a> {
+    /// Holding credit and taking it in parts.
+    #[must_use]
+    pub const fn holds(self) -> Holds<'a> {
+        Holds {
+            client: self.client,
+        }
+    }
+
     /// Buying credits.
     #[must_use]
     pub const fn topup(self) -> Topups<'a> {
@@ -97,12 +105,7 @@ impl Topups<'_> {
     /// Any [`Error`]. After [`Error::Timeout`] or [`Error::Connection`] the purchase may have
     /// happened: repeat it with the same key, never without one.
     pub async fn create(self, params: TopupCreateParams) -> Result<Topup, Error> {
-        let key = match params.idempotency_key {
-            Some(key) => key,
-            None => retry::idempotency_key()?,
-        };
-        let key = HeaderValue::from_str(&key)
-            .map_err(|_| Error::Invalid("the idempotency key can't be sent in a header".into()))?;
+        let key = idempotency_key(params.idempotency_key)?;
         let body = CreateTopup {
             amount: params.amount,
             payment_method_id: params.payment_method_id,
@@ -205,6 +208,16 @@ impl Tokens<'_> {
     }
 }
 
-fn billing_path<'a>(account_id: &'a str, rest: &[&'a str]) -> Vec<&'a str> {
+/// The caller's key as a header, or a random one, so that the client's own retries happen once.
+pub(super) fn idempotency_key(given: Option<String>) -> Result<HeaderValue, Error> {
+    let key = match given {
+        Some(key) => key,
+        None => retry::idempotency_key()?,
+    };
+    HeaderValue::from_str(&key)
+        .map_err(|_| Error::Invalid("the idempotency key can't be sent in a header".into()))
+}
+
+pub(super) fn billing_path<'a>(account_id: &'a str, rest: &[&'a str]) -> Vec<&'a str> {
     [&["accounts", account_id, "ai-gateway", "billing"], rest].concat()
 }

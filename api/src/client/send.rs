@@ -17,6 +17,7 @@ const REQUEST_ID: &str = "cf-ray";
 pub(super) struct Call<'a> {
     method: Method,
     path: &'a [&'a str],
+    query: Vec<(&'static str, String)>,
     headers: HeaderMap,
     body: Option<Vec<u8>>,
     /// What the server may take on top of the client's timeout.
@@ -28,6 +29,7 @@ impl<'a> Call<'a> {
         Self {
             method,
             path,
+            query: Vec::new(),
             headers: HeaderMap::new(),
             body: None,
             extra_time: Duration::ZERO,
@@ -42,6 +44,13 @@ impl<'a> Call<'a> {
             CONTENT_TYPE.as_str(),
             HeaderValue::from_static("application/json"),
         ))
+    }
+
+    /// Adds a query parameter, where there is a value.
+    pub(super) fn query(mut self, name: &'static str, value: Option<impl ToString>) -> Self {
+        self.query
+            .extend(value.map(|value| (name, value.to_string())));
+        self
     }
 
     pub(super) fn header(mut self, name: &'static str, value: HeaderValue) -> Self {
@@ -71,7 +80,10 @@ struct Answer {
 impl Client {
     /// Makes the call, again where that is worthwhile, and reads the envelope.
     pub(super) async fn call<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<T, Error> {
-        let url = self.url(call.path)?;
+        let mut url = self.url(call.path)?;
+        if !call.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&call.query);
+        }
         for attempt in 0..self.inner.max_retries {
             let outcome = self.attempt(url.clone(), call).await;
             if !is_worthwhile(&outcome) {

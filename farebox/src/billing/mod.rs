@@ -6,6 +6,7 @@
 mod apply;
 mod balance;
 mod customer;
+mod holds;
 mod kept;
 mod reconcile;
 mod refusal;
@@ -15,9 +16,13 @@ mod topup;
 pub use apply::{apply_invoice_event, apply_payment};
 pub use balance::credit_balance;
 pub use customer::{ensure as ensure_customer, refresh_card};
+pub use holds::{
+    CaptureRequest, HoldPage, HoldRequest, capture_hold, create_hold, list_holds, show_hold,
+    void_hold,
+};
 pub use reconcile::{
     APPLY_INVOICE, Noted, events_since_cursor, expire_holds, note_event, unsettled_topups,
 };
-pub use refusal::{BillingError, Refusal};
+pub use refusal::{BillingError, HoldRefusal, Refusal};
 pub use status::{Status, topup_status};
 pub use topup::{Idempotency, TopupRequest, start_topup};

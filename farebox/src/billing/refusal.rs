@@ -1,5 +1,6 @@
 //! Why billing did not do what it was asked, as values; what a client reads is made of them elsewhere.
 
+use ledger::Amount;
 use serde::{Deserialize, Serialize};
 
 use crate::store::StoreError;
@@ -41,12 +42,46 @@ pub enum Refusal {
     },
 }
 
+/// Why a hold was not made, or not changed. What it says is how things stand just after the refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HoldRefusal {
+    /// There is no such hold in this account.
+    NotFound,
+    /// Less is available.
+    InsufficientCredit {
+        /// What was to be held.
+        asked: Amount,
+        /// What could be; below zero where a refund took back what had been spent.
+        available: Amount,
+    },
+    /// Its time is over.
+    Expired {
+        /// Since when; RFC 3339.
+        at: String,
+    },
+    /// It has been captured or voided.
+    Over {
+        /// How it ended.
+        state: api::HoldState,
+    },
+    /// Less is left of it.
+    BeyondHold {
+        /// What was to be captured.
+        asked: Amount,
+        /// What could be.
+        left: Amount,
+    },
+}
+
 /// Why a use case ended without its result.
 #[derive(Debug, thiserror::Error)]
 pub enum BillingError {
     /// A final no.
     #[error("refused: {0:?}")]
     Refused(Refusal),
+    /// No to a call about a hold.
+    #[error("refused: {0:?}")]
+    Hold(HoldRefusal),
     /// There is no such top-up in this account.
     #[error("there is no such top-up in this account")]
     NoSuchTopup,

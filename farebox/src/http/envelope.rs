@@ -1,6 +1,6 @@
 //! Every answer of the management API, success or not, in Cloudflare's envelope (contract: section 0).
 
-use ::api::{ApiMessage, Envelope};
+use ::api::{ApiMessage, Envelope, ResultInfo};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::header::RETRY_AFTER;
@@ -35,6 +35,36 @@ impl<T: Serialize> IntoResponse for Success<T> {
         let envelope = Envelope {
             messages: self.messages,
             ..Envelope::success(self.result)
+        };
+        Json(envelope).into_response()
+    }
+}
+
+/// A page of a list, with where it stands in it.
+#[derive(Debug)]
+pub struct Page<T> {
+    items: Vec<T>,
+    info: ResultInfo,
+}
+
+impl<T> Page<T> {
+    /// The page of that number, counted from 1, of a list with `total_count` entries.
+    pub fn new(items: Vec<T>, page: i64, per_page: i64, total_count: i64) -> Self {
+        let info = ResultInfo {
+            has_more: page.saturating_mul(per_page) < total_count,
+            page,
+            per_page,
+            total_count,
+        };
+        Self { items, info }
+    }
+}
+
+impl<T: Serialize> IntoResponse for Page<T> {
+    fn into_response(self) -> Response {
+        let envelope = Envelope {
+            result_info: Some(self.info),
+            ..Envelope::success(self.items)
         };
         Json(envelope).into_response()
     }

@@ -5,13 +5,14 @@
 
 use http::StatusCode;
 
-use crate::billing::{BillingError, Refusal};
+use crate::billing::{BillingError, HoldRefusal, Refusal};
 use crate::error::{ApiError, codes};
 
 impl From<BillingError> for ApiError {
     fn from(error: BillingError) -> Self {
         match error {
             BillingError::Refused(refusal) => refused(&refusal),
+            BillingError::Hold(refusal) => hold_refused(&refusal),
             BillingError::NoSuchTopup => Self::not_found("Top-up"),
             BillingError::Unavailable(cause) => stripe_unavailable(cause.to_string()),
             BillingError::TookTooLong => stripe_unavailable("the time was up".to_owned()),
@@ -75,6 +76,39 @@ fn refused(refusal: &Refusal) -> ApiError {
             error.internal = Some(message.clone());
             error
         }
+    }
+}
+
+fn hold_refused(refusal: &HoldRefusal) -> ApiError {
+    let bad_request = |code, message| ApiError::new(StatusCode::BAD_REQUEST, code, message);
+    match refusal {
+        HoldRefusal::NotFound => ApiError::not_found("Hold"),
+        HoldRefusal::InsufficientCredit { asked, available } => ApiError::new(
+            StatusCode::PAYMENT_REQUIRED,
+            codes::INSUFFICIENT_CREDIT,
+            format!(
+                "{asked} cents were to be held and {available} are available; nothing was held. Top up, \
+                 ask for less, or wait for other holds to end"
+            ),
+        ),
+        HoldRefusal::Expired { at } => bad_request(
+            codes::HOLD_EXPIRED,
+            format!("The hold expired at {at}; nothing was changed. Make a new one"),
+        ),
+        HoldRefusal::Over { state } => bad_request(
+            codes::HOLD_OVER,
+            format!(
+                "The hold is {} already; nothing was changed. Make a new one",
+                state.name()
+            ),
+        ),
+        HoldRefusal::BeyondHold { asked, left } => bad_request(
+            codes::BEYOND_HOLD,
+            format!(
+                "{asked} cents were to be captured and {left} are left of the hold; nothing was \
+                 captured. Capture less, and hold the rest anew"
+            ),
+        ),
     }
 }
 

@@ -22,6 +22,18 @@ pub fn router(app: Arc<App>) -> Router {
     let billing = |name| format!("/client/v4/accounts/{{account_id}}/ai-gateway/billing/{name}");
     Router::new()
         .route(&billing("credit-balance"), get(api::credit_balance::get))
+        .route(
+            &billing("holds"),
+            get(api::holds::list).post(api::holds::create),
+        )
+        .route(
+            &billing("holds/{hold_id}"),
+            get(api::holds::get).delete(api::holds::void),
+        )
+        .route(
+            &billing("holds/{hold_id}/capture"),
+            post(api::holds::capture),
+        )
         .route(&billing("topup"), post(api::topup::create))
         .route(&billing("topup/status"), post(api::topup_status::check))
         .route(

@@ -14,6 +14,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::store::bulk::{Lock, Lookup, Write};
 use crate::store::db::{Db, Tx};
+use crate::store::hold_requests::{self, NewCapture, NewHold};
+use crate::store::value::Value;
 use crate::store::{StoreError, ledger_rows as rows, topups};
 
 /// Why a group of operations did not happen.
@@ -41,6 +43,10 @@ pub enum Attached {
         /// Its id.
         topup_id: String,
     },
+    /// What a caller of the API said about its hold.
+    Hold(NewHold),
+    /// What a caller of the API said about its capture.
+    Capture(NewCapture),
 }
 
 /// What one caller wants done, all or none.
@@ -203,10 +209,12 @@ async fn try_group(context: &Context, entries: &[&Entry]) -> Result<Vec<Answer>,
         }
         answers.push(answer.map_err(CommitError::Refused));
     }
+    let mut notes = Notes::default();
     for row in attached {
-        write_attached(&mut tx, row, now).await?;
+        write_attached(&mut tx, &mut notes, row, now).await?;
     }
-    tx.insert_and_commit(&writes(&book.take_changes())).await?;
+    tx.insert_and_commit(&writes(&book.take_changes(), notes))
+        .await?;
     Ok(answers)
 }
 
@@ -258,21 +266,40 @@ fn texts<Id: Ord + ToString>(ids: impl Iterator<Item = Id>) -> Vec<String> {
     ids.iter().map(Id::to_string).collect()
 }
 
-fn writes(changes: &Changes) -> [Write<'static>; 3] {
+/// Rows about holds, which go with them because they refer to them.
+#[derive(Default)]
+struct Notes {
+    holds: Vec<Vec<Value>>,
+    captures: Vec<Vec<Value>>,
+}
+
+fn writes(changes: &Changes, notes: Notes) -> [Write<'static>; 5] {
     let transfers = changes.transfers.iter().map(rows::transfer_values);
     let holds = changes.holds.iter().map(rows::hold_values);
     let balances = changes.balances.iter().map(rows::balances_values);
     let write = |insert, rows| Write { insert, rows };
-    // In this order, because a hold refers to its transfer.
+    // In this order, because a hold refers to its transfer, and a note to its hold.
     [
         write(&rows::INSERT_TRANSFERS, transfers.collect()),
         write(&rows::UPSERT_HOLDS, holds.collect()),
         write(&rows::UPSERT_BALANCES, balances.collect()),
+        write(&hold_requests::INSERT_HOLDS, notes.holds),
+        write(&hold_requests::INSERT_CAPTURES, notes.captures),
     ]
 }
 
-async fn write_attached(tx: &mut Tx, row: &Attached, now: Timestamp) -> Result<(), StoreError> {
+async fn write_attached(
+    tx: &mut Tx,
+    notes: &mut Notes,
+    row: &Attached,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     match row {
-        Attached::CompleteTopup { topup_id } => topups::complete(tx, topup_id, now).await,
+        Attached::CompleteTopup { topup_id } => topups::complete(tx, topup_id, now).await?,
+        Attached::Hold(hold) => notes.holds.push(hold_requests::hold_values(hold, now)),
+        Attached::Capture(capture) => {
+            notes.captures.push(hold_requests::capture_values(capture));
+        }
     }
+    Ok(())
 }

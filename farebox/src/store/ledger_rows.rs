@@ -80,13 +80,14 @@ pub const UPSERT_BALANCES: Insert = Insert {
 /// # Errors
 /// [`StoreError::Corrupt`].
 pub fn transfer(mut row: Row) -> Result<Transfer, StoreError> {
+    let row = &mut row;
     Ok(Transfer {
         id: row.parse()?,
         debit: row.parse()?,
         credit: row.parse()?,
-        amount: amount(&mut row)?,
-        code: code(&mut row)?,
-        phase: phase(&mut row)?,
+        amount: amount(row)?,
+        code: code(row)?,
+        phase: phase(row)?,
         reference: row.text()?,
         at: Timestamp::from_millis(row.int()?),
     })
@@ -140,13 +141,21 @@ pub fn transfer_values(transfer: &Transfer) -> Vec<Value> {
 /// # Errors
 /// [`StoreError::Corrupt`].
 pub fn hold(mut row: Row) -> Result<Hold, StoreError> {
+    hold_columns(&mut row)
+}
+
+/// The columns of [`SELECT_HOLDS`] at the beginning of a longer row.
+///
+/// # Errors
+/// [`StoreError::Corrupt`].
+pub fn hold_columns(row: &mut Row) -> Result<Hold, StoreError> {
     Ok(Hold {
         id: row.parse()?,
         account: row.parse()?,
         credit: row.parse::<Account>()?,
-        code: code(&mut row)?,
-        amount: amount(&mut row)?,
-        posted: amount(&mut row)?,
+        code: code(row)?,
+        amount: amount(row)?,
+        posted: amount(row)?,
         state: row.named(HoldState::from_name)?,
         expires_at: Timestamp::from_millis(row.int()?),
     })

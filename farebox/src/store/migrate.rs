@@ -4,11 +4,18 @@ use crate::store::StoreError;
 use crate::store::db::Db;
 
 /// Number, name, text. A migration that has been released is never edited: add another.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(
-    1,
-    "initial",
-    include_str!("../../migrations/0001_initial.sql"),
-)];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (
+        1,
+        "initial",
+        include_str!("../../migrations/0001_initial.sql"),
+    ),
+    (
+        2,
+        "holds_and_limits",
+        include_str!("../../migrations/0002_holds_and_limits.sql"),
+    ),
+];
 
 /// A number of our own among PostgreSQL's advisory locks: two nodes that start at once take turns.
 const ADVISORY_LOCK: &str = "SELECT pg_advisory_xact_lock(4207849484)::text";

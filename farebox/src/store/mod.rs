@@ -10,6 +10,7 @@ pub mod committer;
 pub mod db;
 mod error;
 pub mod events;
+pub mod hold_requests;
 pub mod holds;
 pub mod idempotency;
 pub mod jobs;

@@ -13,7 +13,7 @@ use farebox::app::App;
 use farebox::config::Config;
 use farebox::store::{audit, jobs as job_rows};
 use farebox::{billing, http, jobs};
-use ledger::{AccountId, Timestamp};
+use ledger::{AccountId, Amount, Code, Operation, Timestamp};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use sandbox::{StripeConfig, Webhook};
@@ -192,6 +192,20 @@ impl TestApp {
                 .seed_customer_card(&customer, id, default)
                 .unwrap();
         }
+    }
+
+    /// Gives the test's account credit, in whole cents, without Stripe.
+    pub async fn give(&self, cents: i64) {
+        let operation = Operation::Transfer {
+            id: farebox::ids::transfer_for("test", &farebox::ids::opaque()),
+            debit: ledger::Account::Promotions,
+            credit: ledger::Account::Customer(self.account),
+            amount: Amount::from_cents(cents).unwrap(),
+            code: Code::Promotion,
+            reference: String::new(),
+        };
+        let committer = &self.app.store.committer;
+        committer.commit_one(operation).await.unwrap();
     }
 
     /// Moves the app's clock on.

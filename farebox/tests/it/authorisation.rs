@@ -31,6 +31,31 @@ const ROUTES: &[(&str, &str, Guard)] = &[
         Guard::Read,
     ),
     (
+        "get",
+        "/client/v4/accounts/{account_id}/ai-gateway/billing/holds",
+        Guard::Read,
+    ),
+    (
+        "post",
+        "/client/v4/accounts/{account_id}/ai-gateway/billing/holds",
+        Guard::Write,
+    ),
+    (
+        "delete",
+        "/client/v4/accounts/{account_id}/ai-gateway/billing/holds/{hold_id}",
+        Guard::Write,
+    ),
+    (
+        "get",
+        "/client/v4/accounts/{account_id}/ai-gateway/billing/holds/{hold_id}",
+        Guard::Read,
+    ),
+    (
+        "post",
+        "/client/v4/accounts/{account_id}/ai-gateway/billing/holds/{hold_id}/capture",
+        Guard::Write,
+    ),
+    (
         "post",
         "/client/v4/accounts/{account_id}/ai-gateway/billing/topup",
         Guard::Write,
@@ -91,7 +116,13 @@ async fn every_route_refuses_strangers(app: &TestApp) {
             "fbx_0000000000000000000000000000000000000000".to_owned(),
         ),
     ]);
+    app.give(100).await;
+    let body = serde_json::json!({ "amount": 100 });
+    let made = app.request(Method::POST, &app.billing("holds"));
+    let hold = made.json(body).send().await.body["result"]["id"].clone();
+    let hold = hold.as_str().unwrap();
     for (method, path, guard) in ROUTES {
+        let path = &path.replace("{hold_id}", hold);
         let nobody = call(app, method, path, None).await;
         let expected = match guard {
             Guard::Open => (200, None),
@@ -117,6 +148,8 @@ async fn every_route_refuses_strangers(app: &TestApp) {
             );
         }
     }
+    let void = app.request(Method::DELETE, &app.billing(&format!("holds/{hold}")));
+    assert_eq!(void.send().await.status, 200, "no stranger has touched it");
 }
 
 fn outcome(answer: &Answer) -> (u16, Option<i64>) {

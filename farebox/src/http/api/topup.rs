@@ -8,10 +8,11 @@ use http::HeaderMap;
 
 use crate::app::App;
 use crate::billing::{self, Idempotency, TopupRequest};
-use crate::error::{ApiError, issue};
+use crate::error::ApiError;
 use crate::http::auth::{Caller, Write};
 use crate::http::body::Fields;
 use crate::http::envelope::{Nothing, Success};
+use crate::http::idempotency::idempotency_key;
 
 /// Buys credit.
 ///
@@ -68,24 +69,13 @@ fn idempotency(
     amount_cents: i64,
     payment_method: Option<&str>,
 ) -> Result<Option<Idempotency>, ApiError> {
-    let Some(value) = headers.get("idempotency-key") else {
+    let Some(key) = idempotency_key(headers)? else {
         return Ok(None);
     };
-    let key = value.to_str().unwrap_or_default().trim();
-    if key.is_empty() || key.len() > 255 {
-        let message = "Idempotency-Key must be 1 to 255 visible ASCII characters";
-        return Err(ApiError::all_invalid(vec![issue(
-            &["headers", "Idempotency-Key"],
-            message,
-        )]));
-    }
     let content = format!(
         "topup {amount_cents} {}",
         payment_method.unwrap_or_default()
     );
     let request_hash = blake3::hash(content.as_bytes()).to_hex().to_string();
-    Ok(Some(Idempotency {
-        key: key.to_owned(),
-        request_hash,
-    }))
+    Ok(Some(Idempotency { key, request_hash }))
 }

@@ -1,3 +1,4 @@
 mod credit_balance;
+mod holds;
 mod topup;
 mod topup_status;

@@ -1,0 +1,95 @@
+//! Query parameters: taken one by one, every fault named at once, as [`crate::http::body`] does with fields.
+//!
+//! The SDKs write `null` as nothing (contract: section 0, trap 3), so an empty parameter is an absent one.
+//! Parameters that nobody takes are ignored, as Cloudflare ignores them.
+
+use std::sync::Arc;
+
+use ::api::ApiMessage;
+use axum::extract::{FromRequestParts, Query};
+use http::request::Parts;
+
+use crate::app::App;
+use crate::error::{ApiError, issue};
+
+/// The parameters of a request's URL.
+#[derive(Debug)]
+pub struct Params {
+    pairs: Vec<(String, String)>,
+    errors: Vec<ApiMessage>,
+}
+
+impl FromRequestParts<Arc<App>> for Params {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        let query = Query::<Vec<(String, String)>>::from_request_parts(parts, app).await;
+        let Query(pairs) =
+            query.map_err(|_| ApiError::invalid(&["query"], "The query string can't be read"))?;
+        Ok(Self {
+            pairs,
+            errors: Vec::new(),
+        })
+    }
+}
+
+impl Params {
+    /// Takes a parameter as it is. Empty and `null` count as absent.
+    fn take(&self, name: &str) -> Option<String> {
+        let found = self.pairs.iter().find(|(known, _)| known == name);
+        let value = found.map(|(_, value)| value.trim())?;
+        (!value.is_empty() && value != "null").then(|| value.to_owned())
+    }
+
+    /// Takes one of several words.
+    pub fn choice<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Option<T> {
+        let value = self.take(name)?;
+        let found = words.iter().find(|(word, _)| *word == value);
+        if found.is_none() {
+            let quoted: Vec<_> = words.iter().map(|(word, _)| format!("'{word}'")).collect();
+            let expected = quoted.join(" | ");
+            let message = format!("Invalid enum value. Expected {expected}, received '{value}'");
+            self.fault::<T>(name, message);
+        }
+        found.map(|(_, choice)| *choice)
+    }
+
+    /// Takes an integer from `min` to `max`. The SDKs type some as floats, so `7.0` is one too.
+    pub fn integer(&mut self, name: &str, min: i64, max: i64) -> Option<i64> {
+        let value = self.take(name)?;
+        let whole = match value.split_once('.') {
+            Some((whole, places)) if places.bytes().all(|byte| byte == b'0') => whole,
+            _ => value.as_str(),
+        };
+        let Ok(number) = whole.parse::<i64>() else {
+            return self.fault(name, "Expected integer, received string");
+        };
+        if number < min {
+            return self.fault(
+                name,
+                format!("Number must be greater than or equal to {min}"),
+            );
+        }
+        if number > max {
+            return self.fault(name, format!("Number must be less than or equal to {max}"));
+        }
+        Some(number)
+    }
+
+    /// The faults found so far, all together.
+    ///
+    /// # Errors
+    /// An [`ApiError`] with one entry per fault, where there is any.
+    pub fn check(self) -> Result<(), ApiError> {
+        if self.errors.is_empty() {
+            Ok(())
+        } else {
+            Err(ApiError::all_invalid(self.errors))
+        }
+    }
+
+    fn fault<T>(&mut self, name: &str, message: impl Into<String>) -> Option<T> {
+        self.errors.push(issue(&["query", name], message));
+        None
+    }
+}
