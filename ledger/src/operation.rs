@@ -98,6 +98,23 @@ impl Operation {
         }
     }
 
+    /// The customer whose spending limit, where there is one, must be loaded before it is applied.
+    pub const fn spender(&self) -> Option<AccountId> {
+        match self {
+            Self::Transfer {
+                debit,
+                code: Code::Usage,
+                ..
+            } => debit.customer(),
+            Self::Hold {
+                account,
+                code: Code::Usage,
+                ..
+            } => Some(*account),
+            _ => None,
+        }
+    }
+
     /// The customers whose rows must be loaded, and locked, before it is applied: one, two, or
     /// none. They follow from the operation alone, because a hold never credits a customer.
     pub fn customers(&self) -> impl Iterator<Item = AccountId> + use<> {

@@ -89,6 +89,8 @@ refusals! {
         "The customer has less credit available than that; top up, or wait for holds to end.";
     81 Overflow "overflow"
         "A running total would leave its range; an operator must look at the account.";
+    82 SpendingLimitExceeded "spending_limit_exceeded"
+        "The customer's spending limit would be passed; wait until its window has moved on, or raise it.";
 }
 
 impl Refusal {
@@ -120,6 +122,7 @@ impl Refusal {
             Self::InsufficientCredit => true,
             // The posted totals only ever grow.
             Self::Overflow => false,
+            Self::SpendingLimitExceeded => true,
         }
     }
 

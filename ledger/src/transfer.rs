@@ -2,7 +2,7 @@
 
 use crate::account::Account;
 use crate::amount::Amount;
-use crate::id::{Timestamp, TransferId};
+use crate::id::{AccountId, Timestamp, TransferId};
 use crate::names::named;
 
 /// The longest reference, in bytes.
@@ -132,4 +132,15 @@ pub struct Transfer {
     pub reference: String,
     /// When it was applied.
     pub at: Timestamp,
+}
+
+impl Transfer {
+    /// The customer whom it debits for usage: what a spending limit counts. A hold does not, until it is
+    /// posted.
+    pub fn usage_of(&self) -> Option<AccountId> {
+        match (self.code, self.phase) {
+            (Code::Usage, Phase::Single | Phase::Post { .. }) => self.debit.customer(),
+            _ => None,
+        }
+    }
 }

@@ -13,6 +13,7 @@ mod shelf;
 use crate::account::{Account, Balances};
 use crate::hold::Hold;
 use crate::id::{AccountId, Timestamp, TransferId};
+use crate::limit::Spending;
 use crate::operation::Operation;
 use crate::refusal::{Refusal, Refused};
 use crate::transfer::{Phase, REFERENCE_BYTES_MAX, Transfer};
@@ -25,6 +26,8 @@ pub struct Book {
     accounts: Shelf<AccountId, Balances>,
     holds: Shelf<TransferId, Hold>,
     transfers: Shelf<TransferId, Transfer>,
+    /// Of customers with a limit. It is never written: what is settled follows from the transfers.
+    spending: Shelf<AccountId, Spending>,
 }
 
 /// Whether an operation moved money now or had done so before.
@@ -76,6 +79,7 @@ impl Book {
             accounts: Shelf::new(),
             holds: Shelf::new(),
             transfers: Shelf::new(),
+            spending: Shelf::new(),
         }
     }
 
@@ -92,6 +96,17 @@ impl Book {
     /// Adds a hold that an operation resolves.
     pub fn load_hold(&mut self, hold: Hold) {
         self.holds.load(hold.id, hold);
+    }
+
+    /// Adds a customer's spending limit with what counts against it now. Unlike other loading it replaces
+    /// what the book knows, since that was another moment's.
+    pub fn load_spending(&mut self, account: AccountId, spending: Spending) {
+        self.spending.replace(account, spending);
+    }
+
+    /// What counts against a customer's limit, or `None` where none was loaded.
+    pub fn spending(&self, account: AccountId) -> Option<&Spending> {
+        self.spending.get(account)
     }
 
     /// A customer's totals as they stand now, or `None` where they were not loaded.
@@ -126,6 +141,7 @@ impl Book {
 
     /// What has changed since the last call. The book keeps knowing it, as loaded.
     pub fn take_changes(&mut self) -> Changes {
+        self.spending.take_changed();
         Changes {
             transfers: self
                 .transfers
@@ -147,12 +163,14 @@ impl Book {
         self.accounts.begin();
         self.holds.begin();
         self.transfers.begin();
+        self.spending.begin();
     }
 
     fn roll_back(&mut self) {
         self.accounts.roll_back();
         self.holds.roll_back();
         self.transfers.roll_back();
+        self.spending.roll_back();
     }
 
     fn apply_one(&mut self, operation: &Operation, now: Timestamp) -> Result<Outcome, Refusal> {

@@ -5,8 +5,9 @@ use crate::account::{Account, Balances};
 use crate::amount::Amount;
 use crate::hold::{Hold, HoldState};
 use crate::id::{AccountId, Timestamp};
+use crate::limit::Spending;
 use crate::refusal::Refusal;
-use crate::transfer::Transfer;
+use crate::transfer::{Code, Transfer};
 
 /// A customer with totals, where one side of a transfer is one; nothing for a system account.
 type Customer = Option<(AccountId, Balances)>;
@@ -27,10 +28,17 @@ impl Book {
         }
         let debited = plan(debited, |totals| totals.with_debit(transfer.amount))?;
         let credited = plan(credited, |totals| totals.with_credit(transfer.amount))?;
+        let spending = match (transfer.usage_of(), debited) {
+            (Some(id), Some((_, totals))) => self.plan_spending(id, totals, transfer.amount)?,
+            _ => None,
+        };
 
         // From here on it must succeed. The accounts differ, so neither write undoes the other.
         for (account, totals) in [debited, credited].into_iter().flatten() {
             self.accounts.put(account, totals);
+        }
+        if let (Some(id), Some(spending)) = (transfer.usage_of(), spending) {
+            self.spending.put(id, spending);
         }
         Ok(transfer)
     }
@@ -53,7 +61,12 @@ impl Book {
         }
         let totals = *self.balances(account).ok_or(Refusal::AccountNotFound)?;
         refuse_unaffordable(Some((account, totals)), transfer.amount)?;
+        let held = totals;
         let totals = totals.with_hold(transfer.amount).ok_or(Refusal::Overflow)?;
+        if transfer.code == Code::Usage {
+            // It counts as held from now on; what is settled grows with its posts.
+            self.plan_spending(account, held, transfer.amount)?;
+        }
 
         // From here on it must succeed.
         self.accounts.put(account, totals);
@@ -69,6 +82,23 @@ impl Book {
         };
         self.holds.put(hold.id, hold);
         Ok(transfer)
+    }
+
+    /// The customer's spending with the amount settled, or nothing where there is no limit.
+    fn plan_spending(
+        &self,
+        account: AccountId,
+        totals: Balances,
+        amount: Amount,
+    ) -> Result<Option<Spending>, Refusal> {
+        let Some(spending) = self.spending.get(account) else {
+            return Ok(None);
+        };
+        if !spending.admits(totals.held(), amount) {
+            return Err(Refusal::SpendingLimitExceeded);
+        }
+        let settled = spending.with_settled(amount).ok_or(Refusal::Overflow)?;
+        Ok(Some(settled))
     }
 
     fn find_customer(&self, account: Account) -> Result<Customer, Refusal> {

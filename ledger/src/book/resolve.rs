@@ -6,7 +6,7 @@ use crate::amount::Amount;
 use crate::hold::{Hold, HoldState};
 use crate::id::{AccountId, Timestamp, TransferId};
 use crate::refusal::Refusal;
-use crate::transfer::{Phase, Transfer};
+use crate::transfer::{Code, Phase, Transfer};
 
 /// Who resolves which hold, under which id, and when.
 #[derive(Copy, Clone)]
@@ -58,8 +58,17 @@ impl Book {
             .with_resolution(amount, released)
             .ok_or(Refusal::Overflow)?;
         let posted = hold.posted.checked_add(amount).ok_or(Refusal::Overflow)?;
+        let spending = match self.spending.get(hold.account) {
+            Some(spending) if hold.code == Code::Usage => {
+                Some(spending.with_settled(amount).ok_or(Refusal::Overflow)?)
+            }
+            _ => None,
+        };
 
         // From here on it must succeed.
+        if let Some(spending) = spending {
+            self.spending.put(hold.account, spending);
+        }
         let closed = last || rest == Amount::ZERO;
         let state = if closed {
             HoldState::Posted

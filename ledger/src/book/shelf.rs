@@ -36,6 +36,12 @@ impl<K: Copy + Eq + Hash, V: Clone> Shelf<K, V> {
         });
     }
 
+    /// Sets a row as it is on disk, whatever is here.
+    pub(super) fn replace(&mut self, key: K, value: V) {
+        let changed = self.rows.get(&key).is_some_and(|row| row.changed);
+        self.rows.insert(key, Row { value, changed });
+    }
+
     pub(super) fn get(&self, key: K) -> Option<&V> {
         self.rows.get(&key).map(|row| &row.value)
     }

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ledger::{
-    Account, AccountId, Amount, Balances, Book, Hold, Operation, Refusal, Status, Timestamp,
-    Transfer, TransferId, replay,
+    Account, AccountId, Amount, Balances, Book, Hold, Limit, Operation, Period, Refusal, Spending,
+    Status, Strategy, Timestamp, Transfer, TransferId, replay,
 };
 
 use crate::generate::{Generator, Random, customer};
@@ -127,6 +127,21 @@ impl Store {
         }
     }
 
+    /// Loads what counts against each limit; everything must have been written before.
+    fn load_spending(&self, book: &mut Book, limits: &BTreeMap<AccountId, Limit>, now: Timestamp) {
+        for (id, limit) in limits {
+            let start = limit.window_start(now);
+            let counted = self
+                .transfers
+                .iter()
+                .filter(|one| one.usage_of() == Some(*id));
+            let counted = counted.filter(|one| one.at >= start);
+            let settled = Amount::from_nanos(counted.map(|one| one.amount.nanos()).sum());
+            let limit = *limit;
+            book.load_spending(*id, Spending { limit, settled });
+        }
+    }
+
     fn write(&mut self, book: &mut Book) {
         let changes = book.take_changes();
         self.transfers.extend(changes.transfers);
@@ -164,6 +179,8 @@ impl<'a> Episode<'a> {
         let model = Model {
             customers,
             accepted: Vec::new(),
+            accepted_at: Vec::new(),
+            limits: BTreeMap::new(),
         };
         let (asked, book) = (Vec::new(), Book::new());
         Self {
@@ -191,6 +208,7 @@ impl<'a> Episode<'a> {
         if self.random.one_in(3) {
             self.now += i64::from(self.random.small(4));
         }
+        self.change_limits();
         let now = Timestamp::from_millis(self.now);
         let size = if self.random.one_in(4) {
             1 + self.random.below(5)
@@ -210,13 +228,16 @@ impl<'a> Episode<'a> {
             self.asked.push(operation.clone());
             group.push(operation);
         }
-        if self.random.one_in(2) {
+        let limited = !self.model.limits.is_empty();
+        if limited || self.random.one_in(2) {
             self.store.write(&mut self.book);
             if self.random.one_in(2) {
                 self.book = Book::new();
             }
         }
         self.store.prefetch(&mut self.book, &group);
+        self.store
+            .load_spending(&mut self.book, &self.model.limits, now);
         let expected = self.model.apply(&group, now);
         let got = match self.book.apply(&group, now) {
             Ok(outcomes) => Ok(outcomes.iter().map(|outcome| outcome.status).collect()),
@@ -229,6 +250,26 @@ impl<'a> Episode<'a> {
         );
         tally.count(&group, &got);
         self.check_book();
+    }
+
+    /// Sets a limit now and then, and lets days pass for those that there are; some twenty in all, so
+    /// that every episode ends within its month.
+    fn change_limits(&mut self) {
+        if self.random.one_in(150) {
+            let limit = Limit {
+                amount: Amount::from_nanos(
+                    i64::try_from(self.random.below(self.scale * 2)).unwrap(),
+                ),
+                period: *self.random.pick(Period::ALL),
+                strategy: *self.random.pick(Strategy::ALL),
+            };
+            let id = customer(self.random.small(3));
+            self.model.limits.insert(id, limit);
+        }
+        let early = self.now < 20 * 86_400_000;
+        if early && !self.model.limits.is_empty() && self.random.one_in(12) {
+            self.now += i64::try_from(self.random.below(2 * 86_400_000)).unwrap();
+        }
     }
 
     /// What the book has at hand is what the model counts.

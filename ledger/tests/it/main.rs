@@ -9,6 +9,7 @@
 
 mod auditor;
 mod generate;
+mod limit;
 mod model;
 mod refusals;
 mod replay;

@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 
 use ledger::{
-    Account, AccountId, Amount, Code, HoldState, Operation, Refusal, Status, Timestamp, TransferId,
+    Account, AccountId, Amount, Code, HoldState, Limit, Operation, Period, Refusal, Status,
+    Strategy, Timestamp, TransferId,
 };
 
 const MOST: i128 = i64::MAX as i128;
@@ -34,6 +35,9 @@ impl Fate {
 pub(crate) struct Model {
     pub(crate) customers: Vec<AccountId>,
     pub(crate) accepted: Vec<Operation>,
+    /// When each of them was.
+    pub(crate) accepted_at: Vec<Timestamp>,
+    pub(crate) limits: BTreeMap<AccountId, Limit>,
 }
 
 impl Model {
@@ -50,11 +54,13 @@ impl Model {
                 Ok(status) => outcomes.push(status),
                 Err(refusal) => {
                     self.accepted.truncate(before);
+                    self.accepted_at.truncate(before);
                     return Err((index, refusal));
                 }
             }
             if outcomes.last() == Some(&Status::New) {
                 self.accepted.push(operation.clone());
+                self.accepted_at.push(now);
             }
         }
         Ok(outcomes)
@@ -109,6 +115,8 @@ impl Model {
                     against(short, Refusal::InsufficientCredit);
                     let debits = self.debits_posted(id) + self.debits_pending(id) + amount;
                     against(debits > MOST, Refusal::Overflow);
+                    let passed = *code == Code::Usage && self.passes_limit(id, amount, now);
+                    against(passed, Refusal::SpendingLimitExceeded);
                 }
                 if let Account::Customer(id) = *credit {
                     against(self.credits_posted(id) + amount > MOST, Refusal::Overflow);
@@ -118,6 +126,7 @@ impl Model {
                 account,
                 credit,
                 amount,
+                code,
                 reference,
                 expires_at,
                 ..
@@ -132,6 +141,8 @@ impl Model {
                     self.available(*account) < amount,
                     Refusal::InsufficientCredit,
                 );
+                let passed = *code == Code::Usage && self.passes_limit(*account, amount, now);
+                against(passed, Refusal::SpendingLimitExceeded);
             }
             _ => reasons.extend(self.reasons_against_resolving(operation, now)),
         }
@@ -253,6 +264,51 @@ impl Model {
         self.accepted.iter().map(credited).sum()
     }
 
+    /// Whether an amount beside all that is held and spent would be more than the customer may spend.
+    fn passes_limit(&self, id: AccountId, amount: i128, now: Timestamp) -> bool {
+        let Some(limit) = self.limits.get(&id) else {
+            return false;
+        };
+        let spent: i128 = self
+            .accepted
+            .iter()
+            .zip(&self.accepted_at)
+            .filter(|(_, at)| counts(limit, at.millis(), now.millis()))
+            .map(|(operation, _)| self.usage(operation, id))
+            .sum();
+        amount > 0 && spent + self.debits_pending(id) + amount > i128::from(limit.amount.nanos())
+    }
+
+    /// What an operation took from the customer for usage.
+    fn usage(&self, operation: &Operation, id: AccountId) -> i128 {
+        match operation {
+            Operation::Transfer {
+                debit,
+                amount,
+                code: Code::Usage,
+                ..
+            } if *debit == Account::Customer(id) => i128::from(amount.nanos()),
+            Operation::Post {
+                account,
+                hold,
+                amount,
+                ..
+            } if *account == id && self.is_for_usage(*hold) => i128::from(amount.nanos()),
+            _ => 0,
+        }
+    }
+
+    fn is_for_usage(&self, hold: TransferId) -> bool {
+        let made = self.accepted.iter().find(|made| made.id() == hold);
+        matches!(
+            made,
+            Some(Operation::Hold {
+                code: Code::Usage,
+                ..
+            })
+        )
+    }
+
     pub(crate) fn debits_posted(&self, id: AccountId) -> i128 {
         let debited = |operation: &Operation| match operation {
             Operation::Transfer { debit, amount, .. } if *debit == Account::Customer(id) => {
@@ -269,6 +325,25 @@ impl Model {
     pub(crate) fn debits_pending(&self, id: AccountId) -> i128 {
         let fates = self.holds().filter_map(|hold| self.fate_for(hold, id));
         fates.map(|fate| fate.remainder()).sum()
+    }
+}
+
+/// Whether what was spent at one time counts at another, in the episode's days of January 1970: the 1st is
+/// a Thursday, and an episode ends long before the month does.
+fn counts(limit: &Limit, at: i64, now: i64) -> bool {
+    const DAY: i64 = 86_400_000;
+    let days = match limit.period {
+        Period::Daily => 1,
+        Period::Weekly => 7,
+        Period::Monthly => 30,
+    };
+    match (limit.strategy, limit.period) {
+        (Strategy::Sliding, _) => now - at < days * DAY,
+        (Strategy::Fixed, Period::Daily) => at / DAY == now / DAY,
+        (Strategy::Fixed, Period::Weekly) => {
+            (at + 3 * DAY) / (7 * DAY) == (now + 3 * DAY) / (7 * DAY)
+        }
+        (Strategy::Fixed, Period::Monthly) => at / (31 * DAY) == now / (31 * DAY),
     }
 }
 

@@ -51,6 +51,7 @@ fn numbers_names_and_finality_do_not_change() {
         64 post_exceeds_hold final
         80 insufficient_credit transient
         81 overflow final
+        82 spending_limit_exceeded transient
     ";
     let expected: Vec<&str> = expected
         .lines()

@@ -67,6 +67,85 @@ tables! {
         post P1 A.H1 11                              | hold_expired
     ";
 
+    a_spending_limit_counts_what_is_settled_and_held = "
+        account A
+        account B
+        fund A 1000
+        fund B 1000
+        limit A 100 daily fixed
+        transfer T1 A>revenue 101 usage              | spending_limit_exceeded
+        transfer T1 A>revenue 40 usage               | ok
+        hold H1 A>revenue 61 usage exp=90000000      | spending_limit_exceeded
+        hold H1 A>revenue 60 usage exp=90000000      | ok
+        hold H2 A>revenue 1 usage exp=9              | spending_limit_exceeded
+        transfer T2 A>revenue 1 usage                | spending_limit_exceeded
+        # What is free, and what is no usage, is not limited; nor is somebody else.
+        hold H2 A>revenue 0 usage exp=9              | ok
+        transfer T3 A>B 100 adjustment               | ok
+        transfer T4 B>revenue 500 usage              | ok
+        # Settling is never refused, and what it releases can be spent again.
+        post P1 A.H1 20                              | ok
+        hold H3 A>revenue 1 usage exp=9              | spending_limit_exceeded
+        post P2 A.H1 10 last                         | ok
+        hold H3 A>revenue 31 usage exp=9             | spending_limit_exceeded
+        hold H3 A>revenue 30 usage exp=9             | ok
+        # A repeat is one, whatever is left.
+        hold H1 A>revenue 60 usage exp=90000000      | exists
+    ";
+
+    a_spending_limit_holds_within_a_group_and_is_undone_with_it = "
+        account A
+        fund A 1000
+        limit A 100 daily fixed
+        transfer T1 A>revenue 60 usage + transfer T2 A>revenue 41 usage | spending_limit_exceeded@1
+        transfer T1 A>revenue 60 usage + transfer T2 A>revenue 40 usage | ok ok
+        transfer T3 A>revenue 1 usage                | spending_limit_exceeded
+        limit A 50 daily fixed
+        transfer T3 A>revenue 1 usage                | spending_limit_exceeded
+        limit A 101 daily fixed
+        transfer T3 A>revenue 1 usage                | ok
+    ";
+
+    a_fixed_window_begins_anew_and_a_sliding_one_moves_on = "
+        account A
+        account B
+        fund A 1000
+        fund B 1000
+        limit A 100 daily fixed
+        limit B 100 daily sliding
+        tick 86399999
+        transfer T1 A>revenue 100 usage              | ok
+        transfer T2 B>revenue 100 usage              | ok
+        tick 1
+        transfer T3 A>revenue 100 usage              | ok
+        transfer T4 B>revenue 1 usage                | spending_limit_exceeded
+        tick 86399998
+        transfer T4 B>revenue 1 usage                | spending_limit_exceeded
+        tick 1
+        transfer T4 B>revenue 100 usage              | ok
+    ";
+
+    what_is_settled_late_counts_when_it_is_settled = "
+        account A
+        fund A 1000
+        limit A 100 daily fixed
+        hold H1 A>revenue 80 usage exp=99999999999   | ok
+        tick 1d
+        # Yesterday's hold still takes its part of today.
+        transfer T1 A>revenue 21 usage               | spending_limit_exceeded
+        post P1 A.H1 70 last                         | ok
+        transfer T1 A>revenue 31 usage               | spending_limit_exceeded
+        transfer T1 A>revenue 30 usage               | ok
+    ";
+
+    the_limit_comes_last_of_the_refusals = "
+        account A
+        fund A 50
+        limit A 10 monthly sliding
+        hold H1 A>revenue 51 usage exp=9             | insufficient_credit
+        hold H1 A>revenue 50 usage exp=9             | spending_limit_exceeded
+    ";
+
     a_hold_keeps_credit_back = "
         account A
         fund A 100

@@ -8,7 +8,8 @@
 //! transfer T1 clearing>A 100 top_up ref=x      | ok
 //! hold H1 A>revenue 100 usage exp=10           | ok
 //! post P1 A.H1 40 last + void V1 A.H2          | hold_not_found@1
-//! tick 5                                       time goes on by 5 ms; it starts at 0
+//! limit A 100 daily fixed                      what A may spend in a window
+//! tick 5                                       time goes on by 5 ms, or days as `1d`; it starts at 0
 //! balance A                                    | posted=500 held=100 available=400
 //! state H1                                     | open 40/100
 //! changes                                      | transfers=2 holds=1 balances=1
@@ -18,8 +19,8 @@
 //! reference `*255` is 255 bytes long. At the end the changes are replayed and must agree.
 
 use ledger::{
-    Account, AccountId, Amount, Balances, Book, Code, Hold, HoldState, Operation, Replay, Status,
-    Timestamp, TransferId,
+    Account, AccountId, Amount, Balances, Book, Code, Hold, HoldState, Limit, Operation, Period,
+    Replay, Spending, Status, Strategy, Timestamp, TransferId,
 };
 
 /// Runs a table and fails with every line that came out otherwise.
@@ -50,6 +51,9 @@ struct Run {
     holds: Vec<TransferId>,
     now: i64,
     funds: u128,
+    limits: Vec<(AccountId, Limit)>,
+    /// Every debit of usage with its time, as the database has them.
+    spent: Vec<(AccountId, Timestamp, Amount)>,
 }
 
 impl Run {
@@ -62,6 +66,8 @@ impl Run {
             holds: Vec::new(),
             now: 0,
             funds: 0,
+            limits: Vec::new(),
+            spent: Vec::new(),
         }
     }
 
@@ -72,9 +78,13 @@ impl Run {
             "hold_row" => self.hold_row(&words),
             "fund" => self.fund(words[1], words[2]),
             "tick" => {
-                self.now += words[1].parse::<i64>().unwrap();
+                self.now += match words[1].strip_suffix('d') {
+                    Some(days) => days.parse::<i64>().unwrap() * 86_400_000,
+                    None => words[1].parse::<i64>().unwrap(),
+                };
                 String::new()
             }
+            "limit" => self.limit(&words),
             "balance" => self.balance(words[1]),
             "state" => self.state(words[1]),
             "changes" => self.changes(),
@@ -127,6 +137,33 @@ impl Run {
         String::new()
     }
 
+    fn limit(&mut self, words: &[&str]) -> String {
+        let limit = Limit {
+            amount: amount(words[2]),
+            period: Period::from_name(words[3]).unwrap(),
+            strategy: Strategy::from_name(words[4]).unwrap(),
+        };
+        self.limits.retain(|(id, _)| *id != customer(words[1]));
+        self.limits.push((customer(words[1]), limit));
+        String::new()
+    }
+
+    /// What counts at this moment, as the committer would load it.
+    fn load_spending(&mut self) {
+        for (account, limit) in &self.limits {
+            let start = limit.window_start(Timestamp::from_millis(self.now));
+            let counted = self
+                .spent
+                .iter()
+                .filter(|(id, at, _)| id == account && *at >= start);
+            let settled = counted.map(|(_, _, amount)| amount.nanos()).sum();
+            let settled = Amount::from_nanos(settled);
+            let limit = *limit;
+            self.book
+                .load_spending(*account, Spending { limit, settled });
+        }
+    }
+
     fn operations(&mut self, command: &str) -> String {
         let group: Vec<Operation> = command.split(" + ").map(operation).collect();
         self.holds
@@ -134,8 +171,14 @@ impl Run {
                 Operation::Hold { id, .. } => Some(*id),
                 _ => None,
             }));
+        self.load_spending();
         match self.book.apply(&group, Timestamp::from_millis(self.now)) {
             Ok(outcomes) => {
+                let new = outcomes.iter().filter(|outcome| outcome.is_new());
+                self.spent.extend(new.filter_map(|outcome| {
+                    let debit = &outcome.transfer;
+                    Some((debit.usage_of()?, debit.at, debit.amount))
+                }));
                 let words = outcomes.iter().map(|outcome| match outcome.status {
                     Status::New => "ok",
                     Status::Exists => "exists",
