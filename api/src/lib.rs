@@ -24,6 +24,7 @@ mod cents;
 mod client;
 mod envelope;
 mod hold;
+mod spending_limit;
 mod token;
 mod topup;
 
@@ -32,10 +33,14 @@ pub use cents::{Cents, ParseCentsError};
 #[cfg(feature = "client")]
 pub use client::{
     AiGateway, Billing, Client, ClientBuilder, CreditBalanceParams, Error, Exchange, Failure,
-    HoldCaptureParams, HoldCreateParams, HoldListParams, HoldParams, Holds, Tokens,
-    TopupCreateParams, TopupStatusParams, Topups, User,
+    HoldCaptureParams, HoldCreateParams, HoldListParams, HoldParams, Holds, SpendingLimitParams,
+    SpendingLimitSetParams, SpendingLimits, Tokens, TopupCreateParams, TopupStatusParams, Topups,
+    User,
 };
 pub use envelope::{ApiMessage, Envelope, ResultInfo};
 pub use hold::{Capture, CaptureHold, CreateHold, Hold, HoldState};
+pub use spending_limit::{
+    LimitDuration, LimitStrategy, SetSpendingLimit, SpendingLimit, SpendingLimitConfig,
+};
 pub use token::{TokenStatus, TokenVerify};
 pub use topup::{CreateTopup, Topup, TopupStatus, TopupStatusBody, TopupStatusResponse};

@@ -62,6 +62,8 @@ pub mod codes {
     pub const STRIPE_REFUSED: i64 = 8010;
     /// Less credit is available than was to be held.
     pub const INSUFFICIENT_CREDIT: i64 = 8020;
+    /// The account's spending limit would be passed.
+    pub const SPENDING_LIMIT: i64 = 8021;
     /// The hold's time is over.
     pub const HOLD_EXPIRED: i64 = 8022;
     /// The hold has been captured or voided.

@@ -12,6 +12,7 @@ mod params;
 mod resources;
 mod retry;
 mod send;
+mod spending_limit;
 mod tls;
 mod wait;
 
@@ -25,9 +26,10 @@ pub use holds::Holds;
 pub use observer::Exchange;
 pub use params::{
     CreditBalanceParams, HoldCaptureParams, HoldCreateParams, HoldListParams, HoldParams,
-    TopupCreateParams, TopupStatusParams,
+    SpendingLimitParams, SpendingLimitSetParams, TopupCreateParams, TopupStatusParams,
 };
 pub use resources::{AiGateway, Billing, Tokens, Topups, User};
+pub use spending_limit::SpendingLimits;
 
 /// A client for the management API. Cloning it is cheap and shares its connections.
 ///

@@ -1,6 +1,6 @@
 //! What the calls are made with, under the official SDKs' names.
 
-use crate::{CaptureHold, CreateHold, HoldState};
+use crate::{CaptureHold, CreateHold, HoldState, SetSpendingLimit};
 
 /// For [`crate::Topups::status`] and [`crate::Topups::wait_until_completed`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,4 +76,20 @@ pub struct HoldListParams {
     pub per_page: Option<u32>,
     /// Only holds in this state.
     pub state: Option<HoldState>,
+}
+
+/// For [`crate::SpendingLimits::get`] and [`crate::SpendingLimits::delete`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SpendingLimitParams {
+    /// The account that is limited.
+    pub account_id: String,
+}
+
+/// For [`crate::SpendingLimits::create`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpendingLimitSetParams {
+    /// The account that is limited.
+    pub account_id: String,
+    /// How much it may spend.
+    pub limit: SetSpendingLimit,
 }

@@ -7,7 +7,8 @@ use reqwest::header::HeaderValue;
 
 use super::send::Call;
 use super::{
-    Client, CreditBalanceParams, Error, Holds, TopupCreateParams, TopupStatusParams, retry, wait,
+    Client, CreditBalanceParams, Error, Holds, SpendingLimits, TopupCreateParams,
+    TopupStatusParams, retry, wait,
 };
 use crate::{CreateTopup, CreditBalance, TokenVerify, Topup, TopupStatusBody, TopupStatusResponse};
 
@@ -38,6 +39,14 @@ impl<'a> Billing<'a> {
     #[must_use]
     pub const fn holds(self) -> Holds<'a> {
         Holds {
+            client: self.client,
+        }
+    }
+
+    /// What may be spent in a window of time.
+    #[must_use]
+    pub const fn spending_limit(self) -> SpendingLimits<'a> {
+        SpendingLimits {
             client: self.client,
         }
     }

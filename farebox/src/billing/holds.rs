@@ -11,6 +11,7 @@ use api::Cents;
 use ledger::{Account, AccountId, Amount, Code, HoldState, Operation, Timestamp, TransferId};
 
 use crate::app::App;
+use crate::billing::spending_limit::explain_limit;
 use crate::billing::{BillingError, HoldRefusal};
 use crate::ids;
 use crate::store::committer::{Attached, CommitError, Entry};
@@ -290,6 +291,7 @@ async fn explain(
             asked: amount,
             available: holds::balances(&app.store.db, account).await?.available(),
         },
+        (ledger::Refusal::SpendingLimitExceeded, _) => explain_limit(app, account, amount).await?,
         (ledger::Refusal::HoldExpired, Some(hold)) => HoldRefusal::Expired {
             at: rfc_3339(hold.expires_at)?,
         },

@@ -10,6 +10,7 @@ mod holds;
 mod kept;
 mod reconcile;
 mod refusal;
+mod spending_limit;
 mod status;
 mod topup;
 
@@ -24,5 +25,6 @@ pub use reconcile::{
     APPLY_INVOICE, Noted, events_since_cursor, expire_holds, note_event, unsettled_topups,
 };
 pub use refusal::{BillingError, HoldRefusal, Refusal};
+pub use spending_limit::{remove_spending_limit, set_spending_limit, spending_limit};
 pub use status::{Status, topup_status};
 pub use topup::{Idempotency, TopupRequest, start_topup};

@@ -1,6 +1,6 @@
 //! Why billing did not do what it was asked, as values; what a client reads is made of them elsewhere.
 
-use ledger::Amount;
+use ledger::{Amount, Limit};
 use serde::{Deserialize, Serialize};
 
 use crate::store::StoreError;
@@ -54,6 +54,22 @@ pub enum HoldRefusal {
         /// What could be; below zero where a refund took back what had been spent.
         available: Amount,
     },
+    /// The account's spending limit would be passed.
+    SpendingLimit {
+        /// What was to be held.
+        asked: Amount,
+        /// The limit.
+        limit: Limit,
+        /// What may still be held.
+        left: Amount,
+        /// When there is as much as was asked for, or, where that is more than can be, all that can; RFC 3339.
+        /// Nothing where all is held and nothing spent.
+        more_at: Option<String>,
+        /// In how many seconds that is.
+        retry_after: Option<u64>,
+    },
+    /// A spending limit that is gone has refused it.
+    LimitChanged,
     /// Its time is over.
     Expired {
         /// Since when; RFC 3339.

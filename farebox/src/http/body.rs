@@ -163,6 +163,20 @@ impl Fields {
         }
     }
 
+    /// Takes one of several words that must be there; `None` is a fault that is noted.
+    pub fn choice<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Option<T> {
+        let Some(value) = self.fields.remove(name) else {
+            return self.fault(name, "Required");
+        };
+        let found = words.iter().find(|(word, _)| value == *word);
+        if found.is_none() {
+            let quoted: Vec<_> = words.iter().map(|(word, _)| format!("'{word}'")).collect();
+            let message = format!("Invalid enum value. Expected {}", quoted.join(" | "));
+            self.fault::<()>(name, message);
+        }
+        found.map(|(_, choice)| *choice)
+    }
+
     /// Takes a text that, where it is there, is this one, in capitals or not.
     pub fn word(&mut self, name: &str, only: &str) {
         let given = self.optional_text(name);

@@ -8,6 +8,9 @@ use http::StatusCode;
 use crate::billing::{BillingError, HoldRefusal, Refusal};
 use crate::error::{ApiError, codes};
 
+/// For how many seconds a client may be left to wait and repeat by itself.
+const WORTH_WAITING: u64 = 60;
+
 impl From<BillingError> for ApiError {
     fn from(error: BillingError) -> Self {
         match error {
@@ -91,6 +94,13 @@ fn hold_refused(refusal: &HoldRefusal) -> ApiError {
                  ask for less, or wait for other holds to end"
             ),
         ),
+        HoldRefusal::SpendingLimit { .. } => limit_refused(refusal),
+        HoldRefusal::LimitChanged => ApiError::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            codes::SPENDING_LIMIT,
+            "A spending limit has refused it that has been removed since; nothing was held. Ask again",
+        )
+        .after(1),
         HoldRefusal::Expired { at } => bad_request(
             codes::HOLD_EXPIRED,
             format!("The hold expired at {at}; nothing was changed. Make a new one"),
@@ -110,6 +120,37 @@ fn hold_refused(refusal: &HoldRefusal) -> ApiError {
             ),
         ),
     }
+}
+
+/// The SDKs repeat 429 by themselves, which makes sense only where the window moves on soon.
+fn limit_refused(refusal: &HoldRefusal) -> ApiError {
+    let HoldRefusal::SpendingLimit {
+        asked,
+        limit,
+        left,
+        more_at,
+        retry_after,
+    } = refusal
+    else {
+        return ApiError::internal("not a spending limit's refusal");
+    };
+    let (most, period, strategy) = (limit.amount, limit.period, limit.strategy);
+    let more = match more_at {
+        Some(at) => format!("there is more at {at}"),
+        None => "there is more when holds end".to_owned(),
+    };
+    let message = format!(
+        "{asked} cents were to be held, and of the {period} ({strategy}) spending limit of {most} cents \
+         {left} are left; {more}. Nothing was held. Wait, ask for less, or raise the limit"
+    );
+    let mut error = ApiError::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        codes::SPENDING_LIMIT,
+        message,
+    );
+    error.retry_after = *retry_after;
+    error.never_retry = retry_after.is_none_or(|seconds| seconds > WORTH_WAITING) || *asked > most;
+    error
 }
 
 fn stripe_unavailable(cause: String) -> ApiError {

@@ -34,6 +34,12 @@ pub fn router(app: Arc<App>) -> Router {
             &billing("holds/{hold_id}/capture"),
             post(api::holds::capture),
         )
+        .route(
+            &billing("spending-limit"),
+            get(api::spending_limit::get)
+                .post(api::spending_limit::set)
+                .delete(api::spending_limit::delete),
+        )
         .route(&billing("topup"), post(api::topup::create))
         .route(&billing("topup/status"), post(api::topup_status::check))
         .route(

@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ledger::{Account, Amount, Code, Hold, Phase, Replay, Replayed, Transfer, TransferId};
+use ledger::{
+    Account, AccountId, Amount, Code, Hold, Phase, Replay, Replayed, Transfer, TransferId,
+};
 use serde::Serialize;
 
 use crate::ids;
 use crate::store::db::{Db, Tx};
-use crate::store::{StoreError, journal, ledger_rows as rows};
+use crate::store::{StoreError, journal, ledger_rows as rows, spending};
 
 /// What was looked at and what was found wrong.
 #[derive(Debug, Default, Serialize)]
@@ -61,9 +63,14 @@ pub async fn check(db: &Db) -> Result<Audit, StoreError> {
     let mut tx = db.begin_snapshot().await?;
     let mut audit = Audit::default();
     let (mut replay, mut credits) = (Replay::default(), BTreeMap::new());
+    let mut hours = BTreeMap::new();
     journal::read_all(&mut tx, |_, transfer| -> Result<(), StoreError> {
         audit.transfers += 1;
         replay.push(&transfer);
+        if let Some(hour) = spending::hour_of(&transfer) {
+            let sum: &mut i64 = hours.entry(hour).or_default();
+            *sum = sum.saturating_add(transfer.amount.nanos());
+        }
         if transfer.code == Code::TopUp && transfer.phase == Phase::Single {
             credits.insert(transfer.id, transfer);
         }
@@ -79,6 +86,7 @@ pub async fn check(db: &Db) -> Result<Audit, StoreError> {
     }
     compare_balances(&mut tx, &mut audit, &replayed).await?;
     compare_holds(&mut tx, &mut audit, &replayed).await?;
+    compare_hours(&mut tx, &mut audit, hours).await?;
     compare_topups(&mut tx, &mut audit, credits).await?;
     list_reviews(&mut tx, &mut audit).await?;
     Ok(audit)
@@ -146,6 +154,26 @@ async fn compare_holds(
             format!("holds {id}"),
             "there is a pending transfer and no row",
         );
+    }
+    Ok(())
+}
+
+/// Every hour's usage of every customer, which spending limits are held against.
+async fn compare_hours(
+    tx: &mut Tx,
+    audit: &mut Audit,
+    mut expected: BTreeMap<(AccountId, i64), i64>,
+) -> Result<(), StoreError> {
+    for ((account, hour), stored) in spending::hours(tx).await? {
+        let made = expected.remove(&(account, hour)).unwrap_or_default();
+        if made != stored {
+            let what = format!("stored {stored}, but the transfers make {made}");
+            audit.wrong(format!("usage_hours {account} {hour}"), what);
+        }
+    }
+    for (account, hour) in expected.into_keys() {
+        let row = format!("usage_hours {account} {hour}");
+        audit.wrong(row, "there are transfers and no row");
     }
     Ok(())
 }

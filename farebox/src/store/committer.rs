@@ -9,14 +9,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ledger::{Book, Changes, Operation, Outcome, Refused, Timestamp};
+use ledger::{AccountId, Book, Changes, Limit, Operation, Outcome, Refused, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::store::bulk::{Lock, Lookup, Write};
 use crate::store::db::{Db, Tx};
 use crate::store::hold_requests::{self, NewCapture, NewHold};
 use crate::store::value::Value;
-use crate::store::{StoreError, ledger_rows as rows, topups};
+use crate::store::{StoreError, ledger_rows as rows, spending, topups};
 
 /// Why a group of operations did not happen.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -195,9 +195,15 @@ async fn commit_group(context: &Context, entries: &[&Entry]) -> Vec<Answer> {
 }
 
 async fn try_group(context: &Context, entries: &[&Entry]) -> Result<Vec<Answer>, StoreError> {
-    let (mut tx, mut book) = begin(&context.db, entries).await?;
+    let (mut tx, mut book, limits) = begin(&context.db, entries).await?;
     // Read after the rows are locked, so that on a busy server no hold is posted past its expiry.
     let now = (context.clock)();
+    // After the lock too: what another node has settled is in the sums, and nobody can settle more
+    // before this group is done.
+    for (account, limit) in limits {
+        let spending = spending::spending(&mut tx, account, limit, now).await?;
+        book.load_spending(account, spending);
+    }
     let mut answers = Vec::with_capacity(entries.len());
     let mut attached = Vec::new();
     for entry in entries {
@@ -218,13 +224,17 @@ async fn try_group(context: &Context, entries: &[&Entry]) -> Result<Vec<Answer>,
     Ok(answers)
 }
 
+/// An open transaction, what was found in it, and the limits of those who spend.
+type Begun = (Tx, Book, Vec<(AccountId, Limit)>);
+
 /// Begins a transaction and reads what the operations need into a working set. On PostgreSQL the
 /// customers' rows are locked, in the order of their ids, before anything else is read.
-async fn begin(db: &Db, entries: &[&Entry]) -> Result<(Tx, Book), StoreError> {
+async fn begin(db: &Db, entries: &[&Entry]) -> Result<Begun, StoreError> {
     let operations = || entries.iter().flat_map(|entry| &entry.operations);
     let customers = texts(operations().flat_map(Operation::customers));
     let ids = texts(operations().map(Operation::id));
     let holds = texts(operations().filter_map(Operation::hold));
+    let spenders = texts(operations().filter_map(Operation::spender));
     let lookup = |select, key, ids, lock| Lookup {
         select,
         key,
@@ -240,6 +250,7 @@ async fn begin(db: &Db, entries: &[&Entry]) -> Result<(Tx, Book), StoreError> {
         ),
         lookup(rows::SELECT_TRANSFERS, "id", ids, Lock::No),
         lookup(rows::SELECT_HOLDS, "id", holds, Lock::No),
+        lookup(spending::SELECT, "account_id", spenders, Lock::No),
     ];
     let (tx, found) = db.begin_with(&lookups).await?;
     let mut found = found.into_iter();
@@ -255,7 +266,8 @@ async fn begin(db: &Db, entries: &[&Entry]) -> Result<(Tx, Book), StoreError> {
     for row in next() {
         book.load_hold(rows::hold(row)?);
     }
-    Ok((tx, book))
+    let limits = next().into_iter().map(spending::limit);
+    Ok((tx, book, limits.collect::<Result<_, _>>()?))
 }
 
 /// The ids as they are stored, once each and in order.
@@ -273,7 +285,7 @@ struct Notes {
     captures: Vec<Vec<Value>>,
 }
 
-fn writes(changes: &Changes, notes: Notes) -> [Write<'static>; 5] {
+fn writes(changes: &Changes, notes: Notes) -> [Write<'static>; 6] {
     let transfers = changes.transfers.iter().map(rows::transfer_values);
     let holds = changes.holds.iter().map(rows::hold_values);
     let balances = changes.balances.iter().map(rows::balances_values);
@@ -283,6 +295,10 @@ fn writes(changes: &Changes, notes: Notes) -> [Write<'static>; 5] {
         write(&rows::INSERT_TRANSFERS, transfers.collect()),
         write(&rows::UPSERT_HOLDS, holds.collect()),
         write(&rows::UPSERT_BALANCES, balances.collect()),
+        write(
+            &spending::ADD_HOURS,
+            spending::hours_values(&changes.transfers),
+        ),
         write(&hold_requests::INSERT_HOLDS, notes.holds),
         write(&hold_requests::INSERT_CAPTURES, notes.captures),
     ]

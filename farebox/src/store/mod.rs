@@ -19,6 +19,7 @@ mod ledger_rows;
 pub mod migrate;
 mod postgres;
 pub mod settings;
+pub mod spending;
 mod sqlite;
 pub mod tokens;
 pub mod topups;

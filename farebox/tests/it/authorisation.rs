@@ -56,6 +56,21 @@ const ROUTES: &[(&str, &str, Guard)] = &[
         Guard::Write,
     ),
     (
+        "delete",
+        "/client/v4/accounts/{account_id}/ai-gateway/billing/spending-limit",
+        Guard::Write,
+    ),
+    (
+        "get",
+        "/client/v4/accounts/{account_id}/ai-gateway/billing/spending-limit",
+        Guard::Read,
+    ),
+    (
+        "post",
+        "/client/v4/accounts/{account_id}/ai-gateway/billing/spending-limit",
+        Guard::Write,
+    ),
+    (
         "post",
         "/client/v4/accounts/{account_id}/ai-gateway/billing/topup",
         Guard::Write,

@@ -1,4 +1,5 @@
 mod credit_balance;
 mod holds;
+mod spending_limit;
 mod topup;
 mod topup_status;

@@ -1,0 +1,239 @@
+//! Spending limits, and what counts against them.
+//!
+//! A window's usage is a sum over transfers. So that months of traffic don't make each hold slow, whole
+//! hours are kept as sums (`usage_hours`, written with the transfers that they sum), and only the part of
+//! an hour in which a window begins is read from the transfers, by an index of usage alone: at most 744 sums
+//! and one hour's transfers, whatever the window. Both are exact.
+
+use std::collections::BTreeMap;
+
+use ledger::{AccountId, Amount, Limit, Period, Spending, Strategy, Timestamp, Transfer};
+
+use crate::store::StoreError;
+use crate::store::bulk::{Column, Insert};
+use crate::store::db::{Db, Tx};
+use crate::store::value::{Row, Value};
+
+const HOUR_MILLIS: i64 = 3_600_000;
+
+/// All columns of a limit, in the order that [`limit`] reads.
+pub const SELECT: &str = "SELECT account_id, amount_cents, duration, strategy FROM spending_limits";
+
+/// The index of usage has the same conditions, word for word: that is how the engines know it.
+const USAGE: &str = "debit = $1 AND code = 3 AND phase IN ('single', 'post', 'post_last')";
+
+/// What an hour's transfers add to its sum.
+pub const ADD_HOURS: Insert = Insert {
+    table: "usage_hours",
+    columns: &[
+        Column::Text("account_id"),
+        Column::Int("hour"),
+        Column::Int("amount"),
+    ],
+    on_conflict: "ON CONFLICT (account_id, hour) DO UPDATE SET \
+         amount = usage_hours.amount + excluded.amount",
+};
+
+/// The account's limit, where it has one.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn find(db: &Db, account: AccountId) -> Result<Option<Limit>, StoreError> {
+    let sql = format!("{SELECT} WHERE account_id = $1");
+    let row = db.query_opt(&sql, &[account.to_string().into()]).await?;
+    Ok(row.map(limit).transpose()?.map(|(_, limit)| limit))
+}
+
+/// Sets the account's limit, in place of the one that it had. It counts from the next hold on.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] where the amount isn't in whole cents; [`StoreError::Database`].
+pub async fn set(
+    db: &Db,
+    account: AccountId,
+    limit: &Limit,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let cents = limit.amount.to_cents();
+    let cents = cents.ok_or_else(|| StoreError::corrupt("a limit isn't in whole cents"))?;
+    let sql = "INSERT INTO spending_limits (account_id, amount_cents, duration, strategy, updated_at) \
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (account_id) DO UPDATE SET \
+         amount_cents = excluded.amount_cents, duration = excluded.duration, \
+         strategy = excluded.strategy, updated_at = excluded.updated_at";
+    let params = [
+        account.to_string().into(),
+        cents.into(),
+        limit.period.name().into(),
+        limit.strategy.name().into(),
+        now.millis().into(),
+    ];
+    db.execute(sql, &params).await?;
+    Ok(())
+}
+
+/// Removes the account's limit, where it has one.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn remove(db: &Db, account: AccountId) -> Result<(), StoreError> {
+    let sql = "DELETE FROM spending_limits WHERE account_id = $1";
+    db.execute(sql, &[account.to_string().into()]).await?;
+    Ok(())
+}
+
+/// What counts against a limit at `now`: usage that was debited in its window.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn spending(
+    tx: &mut Tx,
+    account: AccountId,
+    limit: Limit,
+    now: Timestamp,
+) -> Result<Spending, StoreError> {
+    let start = limit.window_start(now).millis();
+    let first_hour = whole_hour_from(start);
+    let sql = "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM usage_hours \
+         WHERE account_id = $1 AND hour >= $2";
+    let hours = sum(tx, sql, &[account.to_string().into(), first_hour.into()]).await?;
+    let end = first_hour.saturating_mul(HOUR_MILLIS);
+    let mut settled = hours;
+    if start < end {
+        let sql = format!(
+            "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM transfers \
+             WHERE {USAGE} AND at >= $2 AND at < $3"
+        );
+        let params = [debit(account).into(), start.into(), end.into()];
+        settled = settled.saturating_add(sum(tx, &sql, &params).await?);
+    }
+    let settled = Amount::from_nanos(settled);
+    Ok(Spending { limit, settled })
+}
+
+async fn sum(tx: &mut Tx, sql: &str, params: &[Value]) -> Result<i64, StoreError> {
+    match tx.query_opt(sql, params).await? {
+        Some(mut row) => row.int(),
+        None => Ok(0),
+    }
+}
+
+/// When the first `excess` of what counts now, or all where that is less, counts no more; nothing where
+/// nothing counts.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn frees_at(
+    tx: &mut Tx,
+    account: AccountId,
+    limit: Limit,
+    excess: Amount,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, StoreError> {
+    let start = limit.window_start(now).millis();
+    let (mut left, mut last) = (excess.nanos(), None);
+    let sql = "SELECT hour, amount FROM usage_hours \
+         WHERE account_id = $1 AND hour >= $2 ORDER BY hour";
+    let from = [
+        account.to_string().into(),
+        start.div_euclid(HOUR_MILLIS).into(),
+    ];
+    for mut row in tx.query(sql, &from).await? {
+        let (hour, amount) = (row.int()?, row.int()?);
+        let begin = hour.saturating_mul(HOUR_MILLIS);
+        // Only the hour in which it is enough has to be looked into, and the one that is cut.
+        if begin >= start && amount < left {
+            left = left.saturating_sub(amount);
+            last = Some(begin.saturating_add(HOUR_MILLIS - 1));
+            continue;
+        }
+        let end = begin.saturating_add(HOUR_MILLIS);
+        for (at, amount) in between(tx, account, begin.max(start), end).await? {
+            left = left.saturating_sub(amount);
+            last = Some(at);
+            if left <= 0 {
+                return Ok(last.map(|at| limit.frees_at(Timestamp::from_millis(at))));
+            }
+        }
+    }
+    Ok(last.map(|at| limit.frees_at(Timestamp::from_millis(at))))
+}
+
+async fn between(
+    tx: &mut Tx,
+    account: AccountId,
+    start: i64,
+    end: i64,
+) -> Result<Vec<(i64, i64)>, StoreError> {
+    let sql = format!(
+        "SELECT at, amount FROM transfers WHERE {USAGE} AND at >= $2 AND at < $3 ORDER BY at"
+    );
+    let params = [debit(account).into(), start.into(), end.into()];
+    let mut found = Vec::new();
+    for mut row in tx.query(&sql, &params).await? {
+        found.push((row.int()?, row.int()?));
+    }
+    Ok(found)
+}
+
+/// What these transfers add to the sums of their hours, as [`ADD_HOURS`] writes it.
+pub fn hours_values(transfers: &[Transfer]) -> Vec<Vec<Value>> {
+    let mut hours: BTreeMap<(AccountId, i64), i64> = BTreeMap::new();
+    for transfer in transfers {
+        if let Some(hour) = hour_of(transfer) {
+            let sum = hours.entry(hour).or_default();
+            *sum = sum.saturating_add(transfer.amount.nanos());
+        }
+    }
+    hours
+        .into_iter()
+        .map(|((account, hour), sum)| vec![account.to_string().into(), hour.into(), sum.into()])
+        .collect()
+}
+
+/// Every hour's sum, of all accounts: for the audit.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn hours(tx: &mut Tx) -> Result<BTreeMap<(AccountId, i64), i64>, StoreError> {
+    let sql = "SELECT account_id, hour, amount FROM usage_hours";
+    let mut hours = BTreeMap::new();
+    for mut row in tx.query(sql, &[]).await? {
+        hours.insert((row.parse()?, row.int()?), row.int()?);
+    }
+    Ok(hours)
+}
+
+/// Whose sum of which hour a transfer belongs to; none for what is no debit of usage.
+pub fn hour_of(transfer: &Transfer) -> Option<(AccountId, i64)> {
+    // A last post of nothing moves nothing.
+    let account = transfer
+        .usage_of()
+        .filter(|_| transfer.amount.is_positive())?;
+    Some((account, transfer.at.millis().div_euclid(HOUR_MILLIS)))
+}
+
+/// The first hour that begins at `start` or later.
+fn whole_hour_from(start: i64) -> i64 {
+    start
+        .saturating_add(HOUR_MILLIS - 1)
+        .div_euclid(HOUR_MILLIS)
+}
+
+fn debit(account: AccountId) -> String {
+    ledger::Account::Customer(account).to_string()
+}
+
+/// A row of [`SELECT`].
+///
+/// # Errors
+/// [`StoreError::Corrupt`].
+pub fn limit(mut row: Row) -> Result<(AccountId, Limit), StoreError> {
+    let account = row.parse()?;
+    let amount = Amount::from_cents(row.int()?);
+    let limit = Limit {
+        amount: amount.ok_or_else(|| StoreError::corrupt("a limit is no amount"))?,
+        period: row.named(Period::from_name)?,
+        strategy: row.named(Strategy::from_name)?,
+    };
+    Ok((account, limit))
+}
