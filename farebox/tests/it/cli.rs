@@ -170,7 +170,7 @@ async fn what_is_not_understood_is_exit_code_two() {
 async fn the_schema_is_migrated_once() {
     let (_dir, variables) = fresh();
     let first = printed(&run(&["migrate"], &variables).await, 0);
-    assert_eq!(first, "applied: initial\n");
+    assert!(first.starts_with("applied: initial"), "{first}");
     let second = printed(&run(&["migrate"], &variables).await, 0);
     assert_eq!(second, "the schema is up to date\n");
 }
