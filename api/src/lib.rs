@@ -24,23 +24,35 @@ mod cents;
 mod client;
 mod envelope;
 mod hold;
+mod invoices;
 mod spending_limit;
 mod token;
 mod topup;
+mod transactions;
+mod usage;
 
 pub use balance::{CreditBalance, PaymentMethodSummary, TopupConfig};
 pub use cents::{Cents, ParseCentsError};
 #[cfg(feature = "client")]
 pub use client::{
     AiGateway, Billing, Client, ClientBuilder, CreditBalanceParams, Error, Exchange, Failure,
-    HoldCaptureParams, HoldCreateParams, HoldListParams, HoldParams, Holds, SpendingLimitParams,
-    SpendingLimitSetParams, SpendingLimits, Tokens, TopupCreateParams, TopupStatusParams, Topups,
-    User,
+    HoldCaptureParams, HoldCreateParams, HoldListParams, HoldParams, Holds, InvoiceHistoryParams,
+    InvoiceKind, InvoicePreviewParams, SpendingLimitParams, SpendingLimitSetParams, SpendingLimits,
+    Tokens, TopupAccountParams, TopupCreateParams, TopupStatusParams, Topups, TransactionOrder,
+    TransactionsParams, UsageHistoryParams, User,
 };
 pub use envelope::{ApiMessage, Envelope, ResultInfo};
 pub use hold::{Capture, CaptureHold, CreateHold, Hold, HoldState};
+pub use invoices::{
+    BilledInvoice, InvoiceHistory, InvoiceLine, InvoicePeriod, InvoicePreview, InvoicePricing,
+};
 pub use spending_limit::{
     LimitDuration, LimitStrategy, SetSpendingLimit, SpendingLimit, SpendingLimitConfig,
 };
 pub use token::{TokenStatus, TokenVerify};
-pub use topup::{CreateTopup, Topup, TopupStatus, TopupStatusBody, TopupStatusResponse};
+pub use topup::{
+    CreateTopup, ManualTopup, Topup, TopupEligibility, TopupLimits, TopupStatus, TopupStatusBody,
+    TopupStatusResponse,
+};
+pub use transactions::{Transaction, TransactionList};
+pub use usage::{UsageGrouping, UsageHistory, UsageWindow};

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ApiMessage;
+
 /// The body of `POST …/billing/topup`. A field it doesn't know is refused, as the contract says
 /// (`additionalProperties: false`): a misspelt `payment_method_id` must not charge another card.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,4 +91,43 @@ pub enum TopupStatus {
     Completed,
     /// The money has not arrived yet.
     Pending,
+}
+
+/// The answer to `GET …/billing/topup/limits`: what a top-up may be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TopupLimits {
+    /// ISO 4217, lower case as in invoices.
+    #[cfg_attr(feature = "openapi", schema(example = "usd"))]
+    pub currency: String,
+    /// The smallest, in cents.
+    #[cfg_attr(feature = "openapi", schema(example = 1000))]
+    pub min_cents: i64,
+    /// The largest, in cents.
+    #[cfg_attr(feature = "openapi", schema(example = 1_000_000))]
+    pub max_cents: i64,
+}
+
+/// The answer to `GET …/billing/topup/eligibility`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TopupEligibility {
+    /// For a top-up that somebody asks for.
+    pub manual_topup: ManualTopup,
+}
+
+/// Whether the caller's `POST …/billing/topup` would be taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ManualTopup {
+    /// Whether it would. A card may still be declined. `false` where an answer doesn't say.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub eligible: bool,
+    /// Why it would not: the errors that it would be refused with.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub reasons: Vec<ApiMessage>,
+    /// What it may be.
+    pub limits: TopupLimits,
 }

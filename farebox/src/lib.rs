@@ -6,6 +6,7 @@ pub mod billing;
 pub mod cli;
 pub mod config;
 pub mod control;
+mod csv;
 pub mod error;
 pub mod http;
 pub mod ids;

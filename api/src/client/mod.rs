@@ -26,7 +26,9 @@ pub use holds::Holds;
 pub use observer::Exchange;
 pub use params::{
     CreditBalanceParams, HoldCaptureParams, HoldCreateParams, HoldListParams, HoldParams,
-    SpendingLimitParams, SpendingLimitSetParams, TopupCreateParams, TopupStatusParams,
+    InvoiceHistoryParams, InvoiceKind, InvoicePreviewParams, SpendingLimitParams,
+    SpendingLimitSetParams, TopupAccountParams, TopupCreateParams, TopupStatusParams,
+    TransactionOrder, TransactionsParams, UsageHistoryParams,
 };
 pub use resources::{AiGateway, Billing, Tokens, Topups, User};
 pub use spending_limit::SpendingLimits;

@@ -93,3 +93,103 @@ pub struct SpendingLimitSetParams {
     /// How much it may spend.
     pub limit: SetSpendingLimit,
 }
+
+/// For [`crate::Billing::usage_history`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageHistoryParams {
+    /// The account to look at.
+    pub account_id: String,
+    /// By hours or by days.
+    pub value_grouping_window: crate::UsageGrouping,
+    /// From when on, in Unix milliseconds, inclusive; without it 24 hours or 30 days before the end.
+    pub start_time: Option<i64>,
+    /// Until when, in Unix milliseconds, exclusive; without it until now.
+    pub end_time: Option<i64>,
+}
+
+/// For [`crate::Billing::transactions`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TransactionsParams {
+    /// The account to look at.
+    pub account_id: String,
+    /// Only this kind, such as `usage`.
+    pub code: Option<String>,
+    /// Only this hold and what resolves it.
+    pub hold: Option<String>,
+    /// From when on, in Unix milliseconds, inclusive.
+    pub start_time: Option<i64>,
+    /// Until when, in Unix milliseconds, exclusive.
+    pub end_time: Option<i64>,
+    /// In which order; newest first if not given.
+    pub order: Option<TransactionOrder>,
+    /// The most entries, 1 to 1000.
+    pub per_page: Option<i64>,
+    /// The `next_cursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+/// In which order transactions are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransactionOrder {
+    /// Newest first.
+    Desc,
+    /// Oldest first.
+    Asc,
+}
+
+impl TransactionOrder {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Desc => "desc",
+            Self::Asc => "asc",
+        }
+    }
+}
+
+/// For [`crate::Billing::invoice_history`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InvoiceHistoryParams {
+    /// The account to look at.
+    pub account_id: String,
+    /// Which invoices; all if not given. The SDKs call it `type`.
+    pub kind: Option<InvoiceKind>,
+    /// From 1 on; Cloudflare doesn't know it.
+    pub page: Option<i64>,
+    /// The most invoices, 1 to 100; Cloudflare doesn't know it.
+    pub per_page: Option<i64>,
+}
+
+/// How a top-up came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvoiceKind {
+    /// Somebody asked for it.
+    Manual,
+    /// The account topped itself up.
+    Auto,
+    /// Both.
+    All,
+}
+
+impl InvoiceKind {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Auto => "auto",
+            Self::All => "all",
+        }
+    }
+}
+
+/// For [`crate::Billing::invoice_preview`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InvoicePreviewParams {
+    /// The account to look at.
+    pub account_id: String,
+}
+
+/// For [`crate::Topups::limits`] and [`crate::Topups::eligibility`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TopupAccountParams {
+    /// The account that would buy.
+    pub account_id: String,
+}

@@ -7,10 +7,15 @@ use reqwest::header::HeaderValue;
 
 use super::send::Call;
 use super::{
-    Client, CreditBalanceParams, Error, Holds, SpendingLimits, TopupCreateParams,
-    TopupStatusParams, retry, wait,
+    Client, CreditBalanceParams, Error, Holds, InvoiceHistoryParams, InvoicePreviewParams,
+    SpendingLimits, TopupAccountParams, TopupCreateParams, TopupStatusParams, TransactionsParams,
+    UsageHistoryParams, retry, wait,
 };
-use crate::{CreateTopup, CreditBalance, TokenVerify, Topup, TopupStatusBody, TopupStatusResponse};
+use crate::{
+    CreateTopup, CreditBalance, InvoiceHistory, InvoicePreview, TokenVerify, Topup,
+    TopupEligibility, TopupLimits, TopupStatusBody, TopupStatusResponse, TransactionList,
+    UsageHistory,
+};
 
 /// `…/accounts/{account_id}/ai-gateway`.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +82,72 @@ impl<'a> Billing<'a> {
         let path = billing_path(&params.account_id, &["credit-balance"]);
         self.client.call(&Call::new(Method::GET, &path)).await
     }
+
+    /// A page of the account's invoices: `GET …/invoice-history`. Needs `AI Gateway Read`.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Error`].
+    pub async fn invoice_history(
+        self,
+        params: InvoiceHistoryParams,
+    ) -> Result<InvoiceHistory, Error> {
+        let path = billing_path(&params.account_id, &["invoice-history"]);
+        let call = Call::new(Method::GET, &path)
+            .query("type", params.kind.map(|kind| kind.as_str()))
+            .query("page", params.page)
+            .query("per_page", params.per_page);
+        self.client.call(&call).await
+    }
+
+    /// What was used since the month began: `GET …/invoice-preview`. Needs `AI Gateway Read`.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Error`].
+    pub async fn invoice_preview(
+        self,
+        params: InvoicePreviewParams,
+    ) -> Result<InvoicePreview, Error> {
+        let path = billing_path(&params.account_id, &["invoice-preview"]);
+        self.client.call(&Call::new(Method::GET, &path)).await
+    }
+
+    /// What moved the account's credit, a page: `GET …/transactions`. Needs `AI Gateway Read`.
+    /// Cloudflare doesn't have it.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Error`].
+    pub async fn transactions(self, params: TransactionsParams) -> Result<TransactionList, Error> {
+        let path = billing_path(&params.account_id, &["transactions"]);
+        let call = Call::new(Method::GET, &path)
+            .query("code", params.code)
+            .query("hold", params.hold)
+            .query("start_time", params.start_time)
+            .query("end_time", params.end_time)
+            .query("order", params.order.map(|order| order.as_str()))
+            .query("per_page", params.per_page)
+            .query("cursor", params.cursor);
+        self.client.call(&call).await
+    }
+
+    /// What the account has used, by hours or days: `GET …/usage-history`. Needs `AI Gateway Read`.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Error`].
+    pub async fn usage_history(self, params: UsageHistoryParams) -> Result<UsageHistory, Error> {
+        let path = billing_path(&params.account_id, &["usage-history"]);
+        let call = Call::new(Method::GET, &path)
+            .query(
+                "value_grouping_window",
+                Some(params.value_grouping_window.as_str()),
+            )
+            .query("start_time", params.start_time)
+            .query("end_time", params.end_time);
+        self.client.call(&call).await
+    }
 }
 
 /// `…/ai-gateway/billing/topup`.
@@ -133,6 +204,27 @@ impl Topups<'_> {
     /// Any [`Error`]; [`Error::Decode`] for a status that the contract doesn't know.
     pub async fn status(self, params: TopupStatusParams) -> Result<TopupStatusResponse, Error> {
         self.ask_status(&params, 0).await
+    }
+
+    /// What a top-up may be: `GET …/topup/limits`. Needs `AI Gateway Read`.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Error`].
+    pub async fn limits(self, params: TopupAccountParams) -> Result<TopupLimits, Error> {
+        let path = billing_path(&params.account_id, &["topup", "limits"]);
+        self.client.call(&Call::new(Method::GET, &path)).await
+    }
+
+    /// Whether a top-up would be taken, and why not: `GET …/topup/eligibility`. Needs `AI Gateway
+    /// Read`.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Error`].
+    pub async fn eligibility(self, params: TopupAccountParams) -> Result<TopupEligibility, Error> {
+        let path = billing_path(&params.account_id, &["topup", "eligibility"]);
+        self.client.call(&Call::new(Method::GET, &path)).await
     }
 
     /// Waits until a top-up's credit has arrived, `limit` at most.

@@ -2,7 +2,7 @@
 
 use api::{
     Client, CreditBalanceParams, Error, TokenStatus, TopupCreateParams, TopupStatus,
-    TopupStatusParams,
+    TopupStatusParams, UsageGrouping, UsageHistoryParams,
 };
 use axum::http::Method;
 
@@ -58,6 +58,25 @@ async fn a_status_is_asked_for_as_the_contract_says() {
         Some(concat!("farebox-rust/", env!("CARGO_PKG_VERSION")))
     );
     assert_eq!(seen.header("prefer"), None);
+}
+
+#[tokio::test]
+async fn what_is_asked_for_goes_into_the_url_and_what_is_not_stays_out() {
+    let server = Server::start([Reply::result(r#"{"history":[]}"#)]).await;
+    let params = UsageHistoryParams {
+        account_id: "a1".into(),
+        value_grouping_window: UsageGrouping::Hour,
+        start_time: Some(1_700_000_000_000),
+        end_time: None,
+    };
+    let client = server.client();
+    let asked = client.ai_gateway().billing().usage_history(params);
+    assert_eq!(asked.await.unwrap().history, []);
+    assert_eq!(
+        server.seen()[0].uri,
+        "/client/v4/accounts/a1/ai-gateway/billing/usage-history\
+         ?value_grouping_window=hour&start_time=1700000000000"
+    );
 }
 
 #[tokio::test]

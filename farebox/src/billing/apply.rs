@@ -11,7 +11,7 @@ use ledger::topup::{self, CloseReason, Decision, Expected, Facts, Mismatch};
 use ledger::{Account, Amount, Code, Operation};
 
 use crate::app::App;
-use crate::billing::BillingError;
+use crate::billing::{BillingError, invoices};
 use crate::ids;
 use crate::store::committer::{Attached, Entry};
 use crate::store::topups::{self, Topup};
@@ -32,6 +32,7 @@ pub async fn apply_payment(
     let Some(invoice_id) = &topup.invoice_id else {
         return Ok((topup.clone(), None));
     };
+    let asked_at = app.now();
     let mut invoice = app.stripe.invoice(invoice_id).await?;
     for _ in 0..ROUNDS_MAX {
         let topup = topups::get(&app.store.db, &topup.id).await?;
@@ -49,6 +50,8 @@ pub async fn apply_payment(
                 continue;
             }
         }
+        // First, so that whoever finds the top-up completed finds its invoice too.
+        invoices::note(app, &topup, &invoice, asked_at).await?;
         carry_out(app, &topup, decision, &invoice).await?;
         let settled = topups::get(&app.store.db, &topup.id).await?;
         return Ok((settled, Some(invoice)));

@@ -1,4 +1,5 @@
-//! The use cases of billing: start a top-up, find out what became of it, tell the balance.
+//! The use cases of billing: start a top-up, find out what became of it, tell the balance
+//! and what it came from.
 //!
 //! It puts the store, Stripe and the ledger's rules together, and knows no HTTP. Whether money is
 //! there is decided by `ledger::topup::decide` over what Stripe says, and nowhere else.
@@ -7,12 +8,16 @@ mod apply;
 mod balance;
 mod customer;
 mod holds;
+mod invoices;
 mod kept;
+mod preview;
 mod reconcile;
 mod refusal;
 mod spending_limit;
 mod status;
 mod topup;
+mod transactions;
+mod usage;
 
 pub use apply::{apply_invoice_event, apply_payment};
 pub use balance::credit_balance;
@@ -21,6 +26,8 @@ pub use holds::{
     CaptureRequest, HoldPage, HoldRequest, capture_hold, create_hold, list_holds, show_hold,
     void_hold,
 };
+pub use invoices::{InvoicePage, invoice_history};
+pub use preview::invoice_preview;
 pub use reconcile::{
     APPLY_INVOICE, Noted, events_since_cursor, expire_holds, note_event, unsettled_topups,
 };
@@ -28,3 +35,5 @@ pub use refusal::{BillingError, HoldRefusal, Refusal};
 pub use spending_limit::{remove_spending_limit, set_spending_limit, spending_limit};
 pub use status::{Status, topup_status};
 pub use topup::{Idempotency, TopupRequest, start_topup};
+pub use transactions::Transactions;
+pub use usage::{Grouping, SpanFault, WINDOWS_MAX, Windows, usage_history};

@@ -101,6 +101,9 @@ pub enum BillingError {
     /// There is no such top-up in this account.
     #[error("there is no such top-up in this account")]
     NoSuchTopup,
+    /// The cursor names no transfer of this account's.
+    #[error("the cursor names no transfer of this account's")]
+    NoSuchCursor,
     /// Stripe could not be asked, and nothing was charged.
     #[error("stripe: {0}")]
     Unavailable(StripeError),

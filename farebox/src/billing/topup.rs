@@ -34,6 +34,9 @@ pub(super) const CLAIM: Duration = Duration::from_secs(10);
 /// nothing: the idempotency keys make two who drive the same top-up charge it once.
 const RENEWED_EVERY: Duration = Duration::from_secs(3);
 
+/// What is bought, in the words of the invoice.
+pub const DESCRIPTION: &str = "AI Gateway credit";
+
 /// What a caller asks for.
 #[derive(Clone, Debug)]
 pub struct TopupRequest {
@@ -272,7 +275,7 @@ async fn create_invoice(
     let new = CreateInvoice {
         customer,
         currency: &topup.currency,
-        description: Some("AI Gateway credit"),
+        description: Some(DESCRIPTION),
         automatic_tax: false,
         metadata: &metadata,
     };
@@ -297,7 +300,7 @@ async fn add_lines(
         tax_code: None,
         metadata: &metadata,
     };
-    let credit = line(topup.amount_cents, "AI Gateway credit");
+    let credit = line(topup.amount_cents, DESCRIPTION);
     app.stripe
         .create_invoice_item(&credit, &format!("topup:{}:item", topup.id))
         .await?;

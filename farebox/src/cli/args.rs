@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::cli::reading::moment;
+
 /// A self-hosted AI gateway with prepaid billing.
 #[derive(Debug, Parser)]
 #[command(name = "farebox", version, about, max_term_width = 100)]
@@ -36,6 +38,12 @@ pub(super) enum Command {
     Topup(TopupArgs),
     /// What an account has, through the API
     Balance(BalanceArgs),
+    /// What an account has used, by hours or days, through the API
+    Usage(UsageArgs),
+    /// What an account was billed, or the running month with --preview, through the API
+    Invoices(InvoicesArgs),
+    /// Every transfer that touches an account, through the API
+    Transactions(TransactionsArgs),
     /// Print every option with its default, as a file to start from
     Config,
     /// Print completions for a shell
@@ -263,6 +271,12 @@ pub(super) enum TopupCommand {
         #[command(flatten)]
         client: ClientArgs,
     },
+    /// How small and how large a top-up may be
+    #[command(after_help = CREDENTIALS)]
+    Limits(ClientArgs),
+    /// Whether a top-up would be taken, and why not
+    #[command(after_help = CREDENTIALS)]
+    Eligibility(ClientArgs),
     /// What became of a top-up
     #[command(after_help = CREDENTIALS)]
     Status {
@@ -279,6 +293,82 @@ pub(super) enum TopupCommand {
 #[derive(Debug, Args)]
 #[command(after_help = CREDENTIALS)]
 pub(super) struct BalanceArgs {
+    #[command(flatten)]
+    pub(super) client: ClientArgs,
+}
+
+/// From when until when.
+#[derive(Debug, Args)]
+pub(super) struct SpanArgs {
+    /// From when on: 2026-11-01 (in UTC), a time with its zone, or Unix milliseconds
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(super) since: Option<i64>,
+    /// Until when, exclusive
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(super) until: Option<i64>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = CREDENTIALS)]
+pub(super) struct UsageArgs {
+    /// How it is summed up, in UTC
+    #[arg(long, value_enum, default_value = "day")]
+    pub(super) by: By,
+    #[command(flatten)]
+    pub(super) span: SpanArgs,
+    #[command(flatten)]
+    pub(super) client: ClientArgs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum By {
+    /// By hours
+    Hour,
+    /// By days
+    Day,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = CREDENTIALS)]
+pub(super) struct InvoicesArgs {
+    /// What was used since the month began instead
+    #[arg(long, conflicts_with_all = ["kind", "page", "per_page"])]
+    pub(super) preview: bool,
+    /// Only these
+    #[arg(long, value_enum)]
+    pub(super) kind: Option<Kind>,
+    /// From 1 on, newest first
+    #[arg(long)]
+    pub(super) page: Option<i64>,
+    /// How many a page has, 100 at most
+    #[arg(long)]
+    pub(super) per_page: Option<i64>,
+    #[command(flatten)]
+    pub(super) client: ClientArgs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Kind {
+    /// Somebody asked for the top-up
+    Manual,
+    /// The account topped itself up
+    Auto,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = CREDENTIALS)]
+pub(super) struct TransactionsArgs {
+    /// Only this kind: usage, top_up, promotion …
+    #[arg(long)]
+    pub(super) code: Option<String>,
+    /// Only this hold and what resolves it
+    #[arg(long, value_name = "ID")]
+    pub(super) hold: Option<String>,
+    /// Rather than newest first
+    #[arg(long)]
+    pub(super) oldest_first: bool,
+    #[command(flatten)]
+    pub(super) span: SpanArgs,
     #[command(flatten)]
     pub(super) client: ClientArgs,
 }

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use api::{Client, CreditBalanceParams, TopupCreateParams, TopupStatus, TopupStatusParams};
+use api::{
+    Client, CreditBalanceParams, TopupAccountParams, TopupCreateParams, TopupStatus,
+    TopupStatusParams,
+};
 use serde::Serialize;
 
 use crate::cli::args::{BalanceArgs, ClientArgs, TopupArgs, TopupCommand};
 use crate::cli::{Failure, show};
 
-fn client(args: &ClientArgs) -> Result<Client, Failure> {
+pub(super) fn client(args: &ClientArgs) -> Result<Client, Failure> {
     let mut builder = Client::builder().base_url(&args.base_url);
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     match (
@@ -27,7 +30,7 @@ fn client(args: &ClientArgs) -> Result<Client, Failure> {
     builder.build().map_err(Failure::new)
 }
 
-fn print(answer: &impl Serialize, json: bool) -> Result<(), Failure> {
+pub(super) fn print(answer: &impl Serialize, json: bool) -> Result<(), Failure> {
     // As text all the way: a number of cents must not pass through a float.
     let text = serde_json::to_string(answer).map_err(Failure::new)?;
     show::print_text(&text, json).map_err(Failure::new)
@@ -55,12 +58,45 @@ pub(super) async fn topup(args: TopupArgs) -> Result<(), Failure> {
                 .await;
             print(&created.map_err(Failure::new)?, args.json)
         }
+        TopupCommand::Limits(args) => {
+            let params = account(&args);
+            let client = client(&args)?;
+            let asked = client.ai_gateway().billing().topup().limits(params);
+            print(&asked.await.map_err(Failure::new)?, args.json)
+        }
+        TopupCommand::Eligibility(args) => eligibility(&args).await,
         TopupCommand::Status {
             id,
             wait,
             client: args,
         } => status(id, wait, &args).await,
     }
+}
+
+fn account(args: &ClientArgs) -> TopupAccountParams {
+    TopupAccountParams {
+        account_id: args.account.clone(),
+    }
+}
+
+async fn eligibility(args: &ClientArgs) -> Result<(), Failure> {
+    let client = client(args)?;
+    let asked = client
+        .ai_gateway()
+        .billing()
+        .topup()
+        .eligibility(account(args));
+    let answer = asked.await.map_err(Failure::new)?;
+    if args.json {
+        return print(&answer, true);
+    }
+    let manual = answer.manual_topup;
+    print(&manual.limits, false)?;
+    println!("eligible: {}", manual.eligible);
+    for reason in &manual.reasons {
+        println!("refused: {} (code {})", reason.message, reason.code);
+    }
+    Ok(())
 }
 
 async fn status(id: String, wait: Option<u64>, args: &ClientArgs) -> Result<(), Failure> {

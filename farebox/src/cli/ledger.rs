@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cli::args::{ExportFormat, LedgerArgs, LedgerCommand};
 use crate::cli::{Failure, serve};
+use crate::csv;
 use crate::store::audit::{self, Audit};
 use crate::store::db::Db;
 use crate::store::{StoreError, journal};
@@ -79,7 +80,7 @@ async fn export(db: &Db, format: ExportFormat, mut out: impl Write) -> Result<()
         journal::read_all(&mut tx, |seq, transfer| -> Result<(), ExportError> {
             let row = row(seq, &transfer);
             match format {
-                ExportFormat::Csv => writeln!(out, "{}", csv(&row))?,
+                ExportFormat::Csv => writeln!(out, "{}", csv_line(&row))?,
                 ExportFormat::Jsonl => writeln!(out, "{}", jsonl(&row))?,
             }
             Ok(())
@@ -143,14 +144,10 @@ fn jsonl(row: &[Value; 11]) -> Value {
         .collect()
 }
 
-fn csv(row: &[Value; 11]) -> String {
-    let fields = row.iter().map(|value| match value {
+fn csv_line(row: &[Value; 11]) -> String {
+    csv::line(row.iter().map(|value| match value {
         Value::Null => String::new(),
-        Value::String(text) if text.contains([',', '"', '\n', '\r']) => {
-            format!("\"{}\"", text.replace('"', "\"\""))
-        }
         Value::String(text) => text.clone(),
         other => other.to_string(),
-    });
-    fields.collect::<Vec<_>>().join(",")
+    }))
 }

@@ -7,6 +7,7 @@ mod demo;
 mod dev;
 mod ledger;
 mod logging;
+mod reading;
 mod serve;
 mod show;
 mod tour;
@@ -61,6 +62,9 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Ledger(args) => return ledger::run(&args).await,
         Command::Topup(args) => client::topup(args).await?,
         Command::Balance(args) => client::balance(&args).await?,
+        Command::Usage(args) => reading::usage(args).await?,
+        Command::Invoices(args) => reading::invoices(args).await?,
+        Command::Transactions(args) => reading::transactions(args).await?,
         Command::Config => print!("{}", crate::config::DEFAULTS),
         Command::Completions { shell } => {
             clap_complete::generate(

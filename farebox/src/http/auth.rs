@@ -75,6 +75,8 @@ pub struct Caller<P> {
     pub account: AccountId,
     /// Who it is, for the record: `token:<id>` or `user:<id>`.
     pub name: String,
+    /// Why the caller may not buy credit, if it may not: what `POST topup` would refuse it with.
+    pub lacks_write: Option<ApiMessage>,
     needs: PhantomData<P>,
 }
 
@@ -84,10 +86,12 @@ impl<P: Needs> FromRequestParts<Arc<App>> for Caller<P> {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         let account = account_of(parts, app).await?;
         let who = authenticate(app, parts).await?;
+        let lacks_write = who.lacks(Permission::Write);
         let name = authorise(app, who, account, P::PERMISSION).await?;
         Ok(Self {
             account,
             name,
+            lacks_write,
             needs: PhantomData,
         })
     }
@@ -187,6 +191,22 @@ enum Who {
     User(accounts::User),
 }
 
+impl Who {
+    /// What says that a permission is missing, if it is. A user has them all.
+    fn lacks(&self, permission: Permission) -> Option<ApiMessage> {
+        match self {
+            Self::Token(token) if !permission.granted_by(&token.permissions) => {
+                let message = format!(
+                    "Authentication error: the token lacks the permission {}",
+                    permission.name()
+                );
+                Some(ApiMessage::new(codes::AUTHENTICATION, message))
+            }
+            Self::Token(_) | Self::User(_) => None,
+        }
+    }
+}
+
 async fn authenticate(app: &Arc<App>, parts: &Parts) -> Result<Who, ApiError> {
     match credentials(&parts.headers).map_err(|error| failed(app, parts, error))? {
         Credentials::Token(text) => {
@@ -227,24 +247,19 @@ async fn authorise(
     account: AccountId,
     permission: Permission,
 ) -> Result<String, ApiError> {
-    match who {
-        Who::Token(token) if token.account != account => Err(wrong_account()),
-        Who::Token(token) if !permission.granted_by(&token.permissions) => {
-            let message = format!(
-                "Authentication error: the token lacks the permission {}",
-                permission.name()
-            );
-            Err(ApiError::new(
-                StatusCode::FORBIDDEN,
-                codes::AUTHENTICATION,
-                message,
-            ))
-        }
-        Who::Token(token) => Ok(format!("token:{}", token.id)),
-        Who::User(user) if accounts::is_member(&app.store.db, &user.id, account).await? => {
+    let lacks = who.lacks(permission);
+    match (who, lacks) {
+        (Who::Token(token), _) if token.account != account => Err(wrong_account()),
+        (Who::Token(_), Some(lack)) => Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            lack.code,
+            lack.message,
+        )),
+        (Who::Token(token), None) => Ok(format!("token:{}", token.id)),
+        (Who::User(user), _) if accounts::is_member(&app.store.db, &user.id, account).await? => {
             Ok(format!("user:{}", user.id))
         }
-        Who::User(_) => Err(wrong_account()),
+        (Who::User(_), _) => Err(wrong_account()),
     }
 }
 

@@ -3,6 +3,7 @@
 //! The SDKs write `null` as nothing (contract: section 0, trap 3), so an empty parameter is an absent one.
 //! Parameters that nobody takes are ignored, as Cloudflare ignores them.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use ::api::ApiMessage;
@@ -54,6 +55,14 @@ impl Params {
         found.map(|(_, choice)| *choice)
     }
 
+    /// The same for a parameter that must be there; `None` is a fault that is noted.
+    pub fn needed_choice<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Option<T> {
+        if self.take(name).is_none() {
+            self.fault::<T>(name, "Required");
+        }
+        self.choice(name, words)
+    }
+
     /// Takes an integer from `min` to `max`. The SDKs type some as floats, so `7.0` is one too.
     pub fn integer(&mut self, name: &str, min: i64, max: i64) -> Option<i64> {
         let value = self.take(name)?;
@@ -74,6 +83,19 @@ impl Params {
             return self.fault(name, format!("Number must be less than or equal to {max}"));
         }
         Some(number)
+    }
+
+    /// Takes a time in milliseconds since the epoch, up to the end of the year 9999.
+    pub fn millis(&mut self, name: &str) -> Option<i64> {
+        self.integer(name, 0, 253_402_300_799_999)
+    }
+
+    /// Takes an id.
+    pub fn id<T: FromStr>(&mut self, name: &str) -> Option<T> {
+        match self.take(name)?.parse() {
+            Ok(id) => Some(id),
+            Err(_) => self.fault(name, "Invalid id: write 32 lower-case hexadecimal digits"),
+        }
     }
 
     /// The faults found so far, all together.

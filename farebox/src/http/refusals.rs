@@ -17,6 +17,7 @@ impl From<BillingError> for ApiError {
             BillingError::Refused(refusal) => refused(&refusal),
             BillingError::Hold(refusal) => hold_refused(&refusal),
             BillingError::NoSuchTopup => Self::not_found("Top-up"),
+            BillingError::NoSuchCursor => no_such_cursor(),
             BillingError::Unavailable(cause) => stripe_unavailable(cause.to_string()),
             BillingError::TookTooLong => stripe_unavailable("the time was up".to_owned()),
             BillingError::KeyBusy => key_busy(),
@@ -163,6 +164,11 @@ fn stripe_unavailable(cause: String) -> ApiError {
     .after(2);
     error.internal = Some(cause);
     error
+}
+
+fn no_such_cursor() -> ApiError {
+    let message = "No transaction of this account: send the next_cursor of the page before";
+    ApiError::invalid(&["query", "cursor"], message)
 }
 
 fn key_busy() -> ApiError {

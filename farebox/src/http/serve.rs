@@ -42,6 +42,15 @@ pub fn router(app: Arc<App>) -> Router {
         )
         .route(&billing("topup"), post(api::topup::create))
         .route(&billing("topup/status"), post(api::topup_status::check))
+        .route(&billing("usage-history"), get(api::usage_history::get))
+        .route(&billing("transactions"), get(api::transactions::list))
+        .route(&billing("invoice-history"), get(api::invoice_history::get))
+        .route(&billing("invoice-preview"), get(api::invoice_preview::get))
+        .route(&billing("topup/limits"), get(api::topup_limits::limits))
+        .route(
+            &billing("topup/eligibility"),
+            get(api::topup_limits::eligibility),
+        )
         .route(
             "/client/v4/user/tokens/verify",
             get(api::token_verify::verify),

@@ -15,6 +15,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "holds_and_limits",
         include_str!("../../migrations/0002_holds_and_limits.sql"),
     ),
+    (
+        3,
+        "reading_back",
+        include_str!("../../migrations/0003_reading_back.sql"),
+    ),
 ];
 
 /// A number of our own among PostgreSQL's advisory locks: two nodes that start at once take turns.

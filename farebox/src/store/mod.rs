@@ -13,6 +13,7 @@ pub mod events;
 pub mod hold_requests;
 pub mod holds;
 pub mod idempotency;
+pub mod invoices;
 pub mod jobs;
 pub mod journal;
 mod ledger_rows;
@@ -23,6 +24,8 @@ pub mod spending;
 mod sqlite;
 pub mod tokens;
 pub mod topups;
+pub mod transactions;
+pub mod usage;
 mod value;
 
 use std::path::PathBuf;

@@ -65,6 +65,9 @@ pub struct Invoice {
     pub amount_due: i64,
     /// What was paid.
     pub amount_paid: i64,
+    /// How often a payment was tried.
+    #[serde(default)]
+    pub attempt_count: i64,
     /// Whether real money moves.
     pub livemode: bool,
     /// What Farebox wrote when it created the invoice.

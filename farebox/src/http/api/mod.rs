@@ -2,7 +2,12 @@
 
 pub mod credit_balance;
 pub mod holds;
+pub mod invoice_history;
+pub mod invoice_preview;
 pub mod spending_limit;
 pub mod token_verify;
 pub mod topup;
+pub mod topup_limits;
 pub mod topup_status;
+pub mod transactions;
+pub mod usage_history;

@@ -1,5 +1,11 @@
 mod credit_balance;
 mod holds;
+mod invoice_history;
+mod invoice_preview;
+mod money;
 mod spending_limit;
 mod topup;
+mod topup_limits;
 mod topup_status;
+mod transactions;
+mod usage_history;

@@ -6,6 +6,7 @@ use super::source::{File, line_of, words};
 /// Stripe, `stripe` no ledger, `billing` no HTTP, and nobody the command line.
 const MODULES: &[(&str, &[&str])] = &[
     // Leaves.
+    ("csv", &[]),
     ("ids", &[]),
     ("tls", &[]),
     // `config` asks `stripe` whether a key and an address go together.
@@ -34,7 +35,7 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "http",
         &[
-            "app", "billing", "config", "error", "ids", "metrics", "store", "stripe",
+            "app", "billing", "config", "csv", "error", "ids", "metrics", "store", "stripe",
         ],
     ),
     (
@@ -44,8 +45,8 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "admin", "app", "billing", "config", "control", "http", "ids", "jobs", "keyring",
-            "store", "stripe", "tls",
+            "admin", "app", "billing", "config", "control", "csv", "http", "ids", "jobs",
+            "keyring", "store", "stripe", "tls",
         ],
     ),
 ];
