@@ -123,7 +123,15 @@ impl Drop for Database {
             return;
         };
         let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-        wait_for(async move { execute(&server, &sql).await });
+        // Not waited for: PostgreSQL drops a database only once every connection that is being made is
+        // made, and one of those may be this very task's, which would wait for itself.
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(execute(&server, &sql));
+        });
     }
 }
 
