@@ -43,7 +43,7 @@ pub struct Insert {
     pub table: &'static str,
     /// Its columns, in the order of each row's values.
     pub columns: &'static [Column],
-    /// An `ON CONFLICT …` clause, or nothing: then a clash is [`StoreError::Duplicate`].
+    /// An `ON CONFLICT …` clause, or nothing: then a clash is [`super::StoreError::Duplicate`].
     pub on_conflict: &'static str,
 }
 
