@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::billing::{self, BillingError};
-use crate::store::jobs::{self, Job};
+use crate::store::jobs;
 use crate::store::{StoreError, events, idempotency};
 
 /// For how long a job belongs to the worker that took it.
@@ -115,7 +115,7 @@ async fn work(app: Arc<App>) {
 pub async fn do_one(app: &Arc<App>) -> Result<bool, StoreError> {
     let claimed = jobs::claim(&app.store.db, app.now(), app.now_plus(CLAIM)).await?;
     let Some(job) = claimed else { return Ok(false) };
-    match perform(app, &job).await {
+    match billing::perform(app, &job).await {
         Ok(()) => jobs::finish(&app.store.db, &job).await?,
         Err(error) => {
             app.metrics.job_failed();
@@ -125,13 +125,6 @@ pub async fn do_one(app: &Arc<App>) -> Result<bool, StoreError> {
         }
     }
     Ok(true)
-}
-
-async fn perform(app: &Arc<App>, job: &Job) -> Result<(), BillingError> {
-    match job.kind.as_str() {
-        billing::APPLY_INVOICE => billing::apply_invoice_event(app, &job.subject).await,
-        unknown => Err(BillingError::Internal(format!("no such job: {unknown}"))),
-    }
 }
 
 /// 1 s, 2 s, 4 s … up to an hour.

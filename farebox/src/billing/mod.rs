@@ -7,6 +7,7 @@
 mod apply;
 mod balance;
 mod customer;
+mod events;
 mod holds;
 mod invoices;
 mod kept;
@@ -22,15 +23,14 @@ mod usage;
 pub use apply::{apply_invoice_event, apply_payment};
 pub use balance::credit_balance;
 pub use customer::{ensure as ensure_customer, refresh_card};
+pub use events::{Noted, events_since_cursor, note_event, perform};
 pub use holds::{
     CaptureRequest, HoldPage, HoldRequest, capture_hold, create_hold, list_holds, show_hold,
     void_hold,
 };
 pub use invoices::{InvoicePage, invoice_history};
 pub use preview::invoice_preview;
-pub use reconcile::{
-    APPLY_INVOICE, Noted, events_since_cursor, expire_holds, note_event, unsettled_topups,
-};
+pub use reconcile::{expire_holds, unsettled_topups};
 pub use refusal::{BillingError, HoldRefusal, Refusal};
 pub use spending_limit::{remove_spending_limit, set_spending_limit, spending_limit};
 pub use status::{Status, topup_status};

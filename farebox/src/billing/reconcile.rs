@@ -1,11 +1,11 @@
-//! Heals what webhooks miss and what a crash leaves behind. Each pass looks afresh at what is
+//! Heals what a crash or a lost webhook leaves behind. Each pass looks afresh at what is
 //! unfinished and decides again, so running it twice, or on two nodes, is harmless.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use ledger::Operation;
 use ledger::topup::{CloseReason, State};
-use ledger::{Operation, Timestamp};
 
 use crate::app::App;
 use crate::billing::BillingError;
@@ -13,112 +13,12 @@ use crate::billing::apply::{apply_payment, void};
 use crate::billing::topup::CLAIM;
 use crate::ids;
 use crate::store::committer::CommitError;
-use crate::store::events::{self, NewEvent};
+use crate::store::holds;
 use crate::store::topups::{self, Step, Topup};
-use crate::store::{StoreError, holds};
-use crate::stripe::{Event, InvoiceStatus};
+use crate::stripe::InvoiceStatus;
 
 /// How many top-ups or holds one pass takes on.
 const PASS: i64 = 200;
-
-/// The name of the job that looks at an invoice's top-up.
-pub const APPLY_INVOICE: &str = "apply_invoice";
-
-/// The events that say something about a top-up (Stripe: "Types of events").
-const EVENT_KINDS: &[&str] = &[
-    "invoice.paid",
-    "invoice.payment_failed",
-    "invoice.payment_action_required",
-    "invoice.voided",
-    "invoice.marked_uncollectible",
-    "invoice.finalization_failed",
-    "invoice.overpaid",
-    "invoice_payment.paid",
-    "payment_intent.succeeded",
-    "payment_intent.payment_failed",
-    "payment_intent.requires_action",
-    "payment_intent.processing",
-    "payment_intent.canceled",
-];
-
-/// The cursor of the events list.
-const CURSOR: &str = "stripe_events";
-
-/// How far behind the cursor a pass begins: events appear in the list out of order.
-const OVERLAP_SECONDS: i64 = 3600;
-
-/// How far back Stripe's list goes, and how far a first pass looks.
-const REACH_SECONDS: i64 = 30 * 24 * 3600;
-
-/// What became of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Noted {
-    /// It is durable, and so is the job that it causes.
-    Taken,
-    /// It had come before.
-    Repeated,
-    /// It is of a kind that says nothing to us.
-    Ignored,
-}
-
-/// Takes an event: it is durable when this returns, once, with the job that it causes.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn note_event(app: &Arc<App>, event: &Event) -> Result<Noted, StoreError> {
-    if !EVENT_KINDS.contains(&event.kind.as_str()) {
-        return Ok(Noted::Ignored);
-    }
-    let Some(invoice) = invoice_of(app, event).await? else {
-        return Ok(Noted::Ignored);
-    };
-    let new = NewEvent {
-        id: &event.id,
-        kind: &event.kind,
-        object_id: event.subject.id.as_deref().unwrap_or_default(),
-        created_at: Timestamp::from_millis(event.created.saturating_mul(1000)),
-    };
-    let job = Some((APPLY_INVOICE, invoice.as_str()));
-    let taken = events::take(&app.store.db, &new, job, app.now()).await?;
-    Ok(if taken { Noted::Taken } else { Noted::Repeated })
-}
-
-/// The invoice that an event is about: its object, or what the object or our own row names.
-async fn invoice_of(app: &Arc<App>, event: &Event) -> Result<Option<String>, StoreError> {
-    let subject = &event.subject;
-    if subject.invoice.is_some() {
-        return Ok(subject.invoice.clone());
-    }
-    let Some(intent) = &subject.payment_intent else {
-        return Ok(None);
-    };
-    let topup = topups::find_for_payment_intent(&app.store.db, intent).await?;
-    Ok(topup.and_then(|topup| topup.invoice_id))
-}
-
-/// Reads the events since the last pass from Stripe's list and takes those that no webhook brought.
-///
-/// # Errors
-/// [`BillingError`].
-pub async fn events_since_cursor(app: &Arc<App>) -> Result<usize, BillingError> {
-    let now_s = app.now().millis() / 1000;
-    let cursor = events::cursor(&app.store.db, CURSOR).await?;
-    let since = cursor.unwrap_or(now_s - REACH_SECONDS) - OVERLAP_SECONDS;
-    let mut pages = app.stripe.events(EVENT_KINDS, since);
-    let mut missed = 0;
-    while let Some(page) = pages.next().await? {
-        for event in page
-            .iter()
-            .filter(|event| event.livemode == app.stripe.livemode())
-        {
-            if note_event(app, event).await? == Noted::Taken {
-                missed += 1;
-            }
-        }
-    }
-    events::set_cursor(&app.store.db, CURSOR, now_s).await?;
-    Ok(missed)
-}
 
 /// Looks at every top-up that isn't settled and that nobody has looked at for a while.
 ///

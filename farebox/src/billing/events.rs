@@ -1,0 +1,149 @@
+//! Stripe's events: which of them say something to us, and what work each causes. Taken from webhooks and
+//! from Stripe's own list alike, once each.
+//!
+//! What an event says of money is never believed: it only names what a job reads afresh.
+
+use std::sync::Arc;
+
+use ledger::Timestamp;
+
+use crate::app::App;
+use crate::billing::{BillingError, apply};
+use crate::store::events::{self, NewEvent};
+use crate::store::jobs::Job;
+use crate::store::{StoreError, topups};
+use crate::stripe::Event;
+
+/// The job that looks at an invoice's top-up.
+const APPLY_INVOICE: &str = "apply_invoice";
+
+/// The events that say something, with the job that each causes (Stripe: "Types of events").
+const EVENTS: &[(&str, &str)] = &[
+    ("invoice.paid", APPLY_INVOICE),
+    ("invoice.payment_failed", APPLY_INVOICE),
+    ("invoice.payment_action_required", APPLY_INVOICE),
+    ("invoice.voided", APPLY_INVOICE),
+    ("invoice.marked_uncollectible", APPLY_INVOICE),
+    ("invoice.finalization_failed", APPLY_INVOICE),
+    ("invoice.overpaid", APPLY_INVOICE),
+    ("invoice_payment.paid", APPLY_INVOICE),
+    ("payment_intent.succeeded", APPLY_INVOICE),
+    ("payment_intent.payment_failed", APPLY_INVOICE),
+    ("payment_intent.requires_action", APPLY_INVOICE),
+    ("payment_intent.processing", APPLY_INVOICE),
+    ("payment_intent.canceled", APPLY_INVOICE),
+];
+
+/// How many types Stripe lists at once.
+const TYPES_MAX: usize = 20;
+
+/// The cursor of the events list.
+const CURSOR: &str = "stripe_events";
+
+/// How far behind the cursor a pass begins: events appear in the list out of order.
+const OVERLAP_SECONDS: i64 = 3600;
+
+/// How far back Stripe's list goes, and how far a first pass looks.
+const REACH_SECONDS: i64 = 30 * 24 * 3600;
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noted {
+    /// It is durable, and so is the job that it causes.
+    Taken,
+    /// It had come before.
+    Repeated,
+    /// It is of a kind that says nothing to us.
+    Ignored,
+}
+
+/// Takes an event: it is durable when this returns, once, with the job that it causes.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn note_event(app: &Arc<App>, event: &Event) -> Result<Noted, StoreError> {
+    let Some((_, job)) = EVENTS.iter().find(|(kind, _)| *kind == event.kind) else {
+        return Ok(Noted::Ignored);
+    };
+    let Some(subject) = subject_of(app, job, event).await? else {
+        return Ok(Noted::Ignored);
+    };
+    let new = NewEvent {
+        id: &event.id,
+        kind: &event.kind,
+        object_id: event.subject.id.as_deref().unwrap_or_default(),
+        created_at: Timestamp::from_millis(event.created.saturating_mul(1000)),
+    };
+    let job = Some((*job, subject.as_str()));
+    let taken = events::take(&app.store.db, &new, job, app.now()).await?;
+    Ok(if taken { Noted::Taken } else { Noted::Repeated })
+}
+
+/// What the job is to look at, where the event names it.
+async fn subject_of(
+    app: &Arc<App>,
+    job: &str,
+    event: &Event,
+) -> Result<Option<String>, StoreError> {
+    match job {
+        APPLY_INVOICE => invoice_of(app, event).await,
+        _ => Ok(event.subject.id.clone()),
+    }
+}
+
+/// The invoice that an event is about: its object, or what the object or our own row names.
+async fn invoice_of(app: &Arc<App>, event: &Event) -> Result<Option<String>, StoreError> {
+    let subject = &event.subject;
+    if subject.invoice.is_some() {
+        return Ok(subject.invoice.clone());
+    }
+    let Some(intent) = &subject.payment_intent else {
+        return Ok(None);
+    };
+    let topup = topups::find_for_payment_intent(&app.store.db, intent).await?;
+    Ok(topup.and_then(|topup| topup.invoice_id))
+}
+
+/// Does a job that an event has caused, or that another part of billing has asked for.
+///
+/// # Errors
+/// [`BillingError`]; the job is then tried again.
+pub async fn perform(app: &Arc<App>, job: &Job) -> Result<(), BillingError> {
+    match job.kind.as_str() {
+        APPLY_INVOICE => apply::apply_invoice_event(app, &job.subject).await,
+        unknown => Err(BillingError::Internal(format!("no such job: {unknown}"))),
+    }
+}
+
+/// Reads the events since the last pass from Stripe's list and takes those that no webhook brought.
+///
+/// # Errors
+/// [`BillingError`].
+pub async fn events_since_cursor(app: &Arc<App>) -> Result<usize, BillingError> {
+    let now_s = app.now().millis() / 1000;
+    let cursor = events::cursor(&app.store.db, CURSOR).await?;
+    let since = cursor.unwrap_or(now_s - REACH_SECONDS) - OVERLAP_SECONDS;
+    let kinds: Vec<&str> = EVENTS.iter().map(|(kind, _)| *kind).collect();
+    let mut missed = 0;
+    for types in kinds.chunks(TYPES_MAX) {
+        missed += events_of(app, types, since).await?;
+    }
+    events::set_cursor(&app.store.db, CURSOR, now_s).await?;
+    Ok(missed)
+}
+
+async fn events_of(app: &Arc<App>, types: &[&str], since: i64) -> Result<usize, BillingError> {
+    let mut pages = app.stripe.events(types, since);
+    let mut missed = 0;
+    while let Some(page) = pages.next().await? {
+        for event in page
+            .iter()
+            .filter(|event| event.livemode == app.stripe.livemode())
+        {
+            if note_event(app, event).await? == Noted::Taken {
+                missed += 1;
+            }
+        }
+    }
+    Ok(missed)
+}
