@@ -142,6 +142,51 @@ def test_a_paid_invoice_and_its_refunds(client):
     client.post(f"/v1/invoices/{invoice['id']}", metadata={"note": "kept"})
 
 
+def paid(client, card="pm_card_visa"):
+    """The intent of an invoice that this card has paid."""
+    invoice = opened(client, new_customer(client, card))
+    client.post(f"/v1/invoices/{invoice['id']}/pay")
+    return intent_of(invoice)
+
+
+def test_what_becomes_of_refunds(client, sandbox):
+    intent = paid(client)
+    sandbox.control("refunds/pending", {"next": 2})
+    ends = [("succeed", {}), ("cancel", {}), ("fail", {"reason": "lost_or_stolen_card"})]
+    for end, body in ends:
+        refund = client.post("/v1/refunds", payment_intent=intent, amount=500)["id"]
+        client.post(f"/v1/refunds/{refund}/cancel", 400)
+        sandbox.control(f"refunds/{refund}/{end}", body)
+        client.get(f"/v1/refunds/{refund}",
+                   expand=["balance_transaction", "failure_balance_transaction"])
+    made = sandbox.control("refunds", {"payment_intent": intent})
+    client.get(f"/v1/balance_transactions/{made['balance_transaction']}")
+    client.post(f"/v1/refunds/{made['id']}", metadata={"note": "by hand"})
+    for card in ("pm_card_pendingRefund", "pm_card_refundFail"):
+        client.post("/v1/refunds", payment_intent=paid(client, card), expand=["charge"])
+
+
+@pytest.mark.parametrize("card", [
+    "pm_card_createDispute", "pm_card_createDisputeInquiry", "pm_card_createDisputeProductNotReceived",
+])
+@pytest.mark.parametrize("words", [
+    "winning_evidence", "losing_evidence", "escalate_inquiry_evidence", "nothing of note",
+])
+def test_disputes(client, card, words):
+    intent = paid(client, card)
+    listed = client.get("/v1/disputes", payment_intent=intent, created={"gte": 1}, limit=2,
+                        expand=["data.charge", "data.payment_intent"])
+    dispute = listed["data"][0]
+    path = f"/v1/disputes/{dispute['id']}"
+    client.post("/v1/refunds", 200 if dispute["is_charge_refundable"] else 400,
+                payment_intent=intent, amount=100)
+    client.post(path, evidence={"uncategorized_text": words, "customer_name": "A"}, submit=False)
+    client.post(path, submit=True, metadata={"note": "sent"})
+    closed = client.get(path)["status"] in ("won", "lost", "warning_closed", "warning_under_review")
+    client.post(f"{path}/close", 400 if closed else 200)
+    client.get("/v1/disputes", charge=dispute["charge"]["id"])
+
+
 @pytest.mark.parametrize("off_session, code", [
     (True, "authentication_required"),
     (False, "invoice_payment_intent_requires_action"),

@@ -125,6 +125,74 @@ def test_refunds(client, receiver):
     receiver.wait_for("refund.created", rest.id)
 
 
+def paid(client, card="pm_card_visa"):
+    """The intent of an invoice that this card has paid."""
+    invoice = opened(client, customer_with(client, card))
+    client.invoices.pay(invoice.id)
+    return intent_of(invoice)
+
+
+def test_a_refund_fails_afterwards(client, receiver):
+    intent = paid(client, "pm_card_refundFail")
+    refund = client.refunds.create({"payment_intent": intent})
+    assert refund.status == "succeeded"
+    receiver.wait_for("refund.failed", refund.id)
+    failed = client.refunds.retrieve(refund.id, {"expand": ["failure_balance_transaction"]})
+    assert (failed.status, failed.failure_reason) == ("failed", "expired_or_canceled_card")
+    assert failed.failure_balance_transaction.net == 5000
+    charge = client.charges.retrieve(refund.charge)
+    assert (charge.amount_refunded, charge.refunded) == (0, False)
+
+
+def test_a_refund_is_pending_first(client, sandbox, receiver):
+    intent = paid(client)
+    sandbox.control("refunds/pending", {"next": 1})
+    refund = client.refunds.create({"payment_intent": intent, "amount": 700})
+    assert (refund.status, refund.pending_reason) == ("pending", "processing")
+    sandbox.control(f"refunds/{refund.id}/succeed", {})
+    receiver.wait_for("refund.updated", refund.id)
+    assert client.refunds.retrieve(refund.id).status == "succeeded"
+    listed = client.refunds.list({"payment_intent": intent})
+    assert [found.id for found in listed.data] == [refund.id]
+
+
+def test_a_dispute_is_won(client, receiver):
+    intent = paid(client, "pm_card_createDispute")
+    [dispute] = client.disputes.list({"payment_intent": intent}).data
+    assert (dispute.status, dispute.reason) == ("needs_response", "fraudulent")
+    assert [moved.amount for moved in dispute.balance_transactions] == [-5000]
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        client.refunds.create({"payment_intent": intent})
+    assert caught.value.code == "charge_disputed"
+    evidence = {"uncategorized_text": "winning_evidence"}
+    answer = client.disputes.update(dispute.id, {"evidence": evidence})
+    assert answer.status == "under_review"
+    for kind in ("created", "funds_withdrawn", "updated", "funds_reinstated", "closed"):
+        receiver.wait_for(f"charge.dispute.{kind}", dispute.id)
+    won = client.disputes.retrieve(dispute.id)
+    assert (won.status, len(won.balance_transactions)) == ("won", 2)
+    assert client.charges.retrieve(dispute.charge).disputed
+
+
+def test_a_dispute_is_accepted(client):
+    intent = paid(client, "pm_card_createDispute")
+    [dispute] = client.disputes.list({"payment_intent": intent}).data
+    assert client.disputes.close(dispute.id).status == "lost"
+    with pytest.raises(stripe.InvalidRequestError, match="already closed"):
+        client.disputes.close(dispute.id)
+
+
+def test_an_inquiry_becomes_a_chargeback(client, sandbox, receiver):
+    intent = paid(client)
+    opened = sandbox.control("disputes", {"payment_intent": intent, "kind": "inquiry", "amount": 900})
+    for step in ("escalate", "withdraw"):
+        sandbox.control(f"disputes/{opened['id']}/{step}", {})
+    sandbox.control(f"disputes/{opened['id']}/close", {"status": "lost"})
+    receiver.wait_for("charge.dispute.closed", opened["id"])
+    dispute = client.disputes.retrieve(opened["id"], {"expand": ["charge"]})
+    assert (dispute.status, dispute.amount, dispute.charge.disputed) == ("lost", 900, True)
+
+
 def test_idempotency(client):
     key = {"idempotency_key": str(uuid.uuid4())}
     first = client.customers.create({"name": "once"}, key)

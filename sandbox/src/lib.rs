@@ -8,6 +8,6 @@
 pub mod stripe;
 
 pub use stripe::{
-    Deliveries, Fault, FaultAction, FaultId, Outcome, Recorded, Refusal, Stripe, StripeConfig,
-    Webhook,
+    Deliveries, DisputeEnd, DisputeKind, Fault, FaultAction, FaultId, Outcome, Recorded, Refusal,
+    Stripe, StripeConfig, Webhook,
 };

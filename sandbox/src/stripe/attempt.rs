@@ -5,9 +5,10 @@
 
 use serde_json::{Value, json};
 
-use super::cards::{AUTHENTICATION_REQUIRED, Decline};
+use super::cards::{AUTHENTICATION_REQUIRED, Aftermath, Decline};
 use super::error::Refusal;
 use super::pay;
+use super::sequels::Sequel;
 use super::state::{Answer, Call, State, text};
 
 /// What is to be charged, and how.
@@ -72,6 +73,10 @@ fn succeed(state: &mut State, call: &Call, attempt: &Attempt) -> Attempted {
     state.event(call, "charge.succeeded", &charge);
     state.event(call, "payment_intent.succeeded", &attempt.intent);
     pay::settled(state, call, &attempt.intent);
+    if let Some(Aftermath::Disputed(claim)) = state.charged.get(&charge).map(|card| card.aftermath)
+    {
+        state.sequels.push(Sequel::Disputed(charge, claim));
+    }
     Attempted::Paid
 }
 

@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 
+use super::disputes::{self, Claim};
 use super::error::Refusal;
 
 /// A refusal by the card's issuer.
@@ -26,6 +27,17 @@ pub(crate) enum Authentication {
     Always,
 }
 
+/// What comes of a payment with a card, after it has succeeded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Aftermath {
+    Nothing,
+    Disputed(Claim),
+    /// A refund is pending at first and succeeds later.
+    RefundPends,
+    /// A refund succeeds at first and fails later.
+    RefundFails,
+}
+
 /// A card and its behaviour.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Card {
@@ -36,6 +48,7 @@ pub(crate) struct Card {
     /// Most declining cards are declined when they are attached to a customer, too. Stripe has
     /// one that attaches and then declines, for the tests of exactly that.
     pub(crate) attachable: bool,
+    pub(crate) aftermath: Aftermath,
 }
 
 struct TestCard {
@@ -50,6 +63,14 @@ const fn good(number: &'static str, brand: &'static str) -> Card {
         authentication: Authentication::Never,
         decline: None,
         attachable: true,
+        aftermath: Aftermath::Nothing,
+    }
+}
+
+const fn followed(number: &'static str, aftermath: Aftermath) -> Card {
+    Card {
+        aftermath,
+        ..good(number, "visa")
     }
 }
 
@@ -183,6 +204,32 @@ const TEST_CARDS: &[TestCard] = &[
             ..good("4000008260003178", "visa")
         },
         names: &["authenticationRequiredChargeDeclinedInsufficientFunds"],
+    },
+    TestCard {
+        card: followed(
+            "4000000000000259",
+            Aftermath::Disputed(disputes::FRAUDULENT),
+        ),
+        names: &["createDispute"],
+    },
+    TestCard {
+        card: followed(
+            "4000000000002685",
+            Aftermath::Disputed(disputes::NOT_RECEIVED),
+        ),
+        names: &["createDisputeProductNotReceived"],
+    },
+    TestCard {
+        card: followed("4000000000001976", Aftermath::Disputed(disputes::INQUIRY)),
+        names: &["createDisputeInquiry"],
+    },
+    TestCard {
+        card: followed("4000000000007726", Aftermath::RefundPends),
+        names: &["pendingRefund"],
+    },
+    TestCard {
+        card: followed("4000000000005126", Aftermath::RefundFails),
+        names: &["refundFail"],
     },
 ];
 

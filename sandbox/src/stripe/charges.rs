@@ -76,7 +76,22 @@ impl State {
             charge["failure_message"] = json!(decline.message);
         }
         self.insert(with_nulls(self.stamped(call, charge), NULLS));
+        if let (None, Some(card)) = (decline, self.cards.get(method)) {
+            self.charged.insert(id.clone(), *card);
+        }
         id
+    }
+
+    /// What of a charge may still be refunded, in the currency's smallest unit. A pending refund
+    /// is not counted on its charge yet, and cannot be had twice all the same.
+    pub(crate) fn refundable(&self, charge: &Value) -> i64 {
+        let pending = self
+            .all("refund")
+            .filter(|refund| refund["charge"] == charge["id"] && refund["status"] == "pending")
+            .map(|refund| integer(refund, "amount"));
+        integer(charge, "amount_captured")
+            - integer(charge, "amount_refunded")
+            - pending.sum::<i64>()
     }
 }
 
@@ -136,9 +151,4 @@ fn list(state: &mut State, call: &Call) -> Answer {
         "/v1/charges",
         Within::Time,
     )
-}
-
-/// What of a charge has not been given back yet, in the currency's smallest unit.
-pub(crate) fn refundable(charge: &Value) -> i64 {
-    integer(charge, "amount_captured") - integer(charge, "amount_refunded")
 }

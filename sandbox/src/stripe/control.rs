@@ -9,8 +9,8 @@ use super::error::Refusal;
 use super::faults::{Fault, FaultId};
 use super::journal::Recorded;
 use super::server::{Shared, Stripe};
-use super::state::{Call, State};
-use super::{attempt, clock, setup_intents};
+use super::state::{Answer, Call, State};
+use super::{attempt, clock, sequels, setup_intents};
 
 /// What the customer does when the card's issuer asks.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
@@ -111,14 +111,6 @@ impl Stripe {
     }
 }
 
-/// A call by nobody: with the time, without a request.
-fn call() -> Call {
-    Call {
-        now: clock::now(),
-        ..Call::default()
-    }
-}
-
 impl Shared {
     pub(crate) fn set_webhook(&self, webhook: Option<Webhook>) {
         self.state().endpoints = usize::from(webhook.is_some());
@@ -133,13 +125,16 @@ impl Shared {
         known
     }
 
-    /// Changes the state and sends the events that come of it.
-    fn change(
-        &self,
-        change: impl FnOnce(&mut State) -> Result<Value, Refusal>,
-    ) -> Result<Value, Refusal> {
+    /// Changes the state by a call of nobody's, which has the time and no request, and sends the
+    /// events that come of it.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut State, &Call) -> Answer) -> Answer {
+        let call = Call {
+            now: clock::now(),
+            ..Call::default()
+        };
         let mut state = self.state();
-        let outcome = change(&mut state);
+        let outcome = change(&mut state, &call);
+        sequels::play(&mut state, call.now);
         let events = std::mem::take(&mut state.outbox);
         drop(state);
         for event in events {
@@ -150,9 +145,9 @@ impl Shared {
 
     pub(crate) fn authenticate(&self, intent: &str, outcome: Outcome) -> Result<Value, Refusal> {
         let succeeded = outcome == Outcome::Succeed;
-        self.change(|state| match intent.starts_with("seti_") {
-            true => setup_intents::authenticate(state, &call(), intent, succeeded),
-            false => attempt::authenticate(state, &call(), intent, succeeded),
+        self.change(|state, call| match intent.starts_with("seti_") {
+            true => setup_intents::authenticate(state, call, intent, succeeded),
+            false => attempt::authenticate(state, call, intent, succeeded),
         })
     }
 
@@ -162,13 +157,13 @@ impl Shared {
         test_id: &str,
         default: bool,
     ) -> Result<Value, Refusal> {
-        self.change(|state| {
-            let method = state.seed_card(&call(), customer, test_id)?;
+        self.change(|state, call| {
+            let method = state.seed_card(call, customer, test_id)?;
             if default {
                 let mut settings = state.object(customer)["invoice_settings"].clone();
                 settings["default_payment_method"] = json!(test_id);
                 state.edit(customer, json!({ "invoice_settings": settings }));
-                state.event(&call(), "customer.updated", customer);
+                state.event(call, "customer.updated", customer);
             }
             Ok(method)
         })

@@ -15,13 +15,14 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::control::Outcome;
+use super::control_money;
 use super::deliver::{Deliveries, Webhook};
 use super::error::Refusal;
 use super::faults::{Fault, FaultId};
 use super::server::Shared;
 
-type Reply = (StatusCode, Json<Value>);
-type Sandbox = State<Arc<Shared>>;
+pub(crate) type Reply = (StatusCode, Json<Value>);
+pub(crate) type Sandbox = State<Arc<Shared>>;
 
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
@@ -38,9 +39,10 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/payment_intents/{intent}/authenticate", post(authenticate))
         .route("/setup_intents/{intent}/authenticate", post(authenticate))
         .route("/customers/{customer}/cards", post(seed_card))
+        .merge(control_money::routes())
 }
 
-fn done() -> Reply {
+pub(crate) fn done() -> Reply {
     (StatusCode::OK, Json(json!({ "ok": true })))
 }
 
@@ -52,7 +54,7 @@ fn known(known: bool) -> Reply {
     }
 }
 
-fn outcome(outcome: Result<Value, Refusal>) -> Reply {
+pub(crate) fn outcome(outcome: Result<Value, Refusal>) -> Reply {
     match outcome {
         Ok(object) => (StatusCode::OK, Json(object)),
         Err(refusal) => {

@@ -54,6 +54,7 @@ impl Refusal {
     /// An object that does not exist: 404 where the path names it, 400 where a parameter does.
     pub(crate) fn missing(kind: &str, id: &str, param: &str) -> Refusal {
         let noun = match kind {
+            "balance_transaction" => "balance transaction",
             "payment_method" => "PaymentMethod",
             "setup_intent" => "setupintent",
             other => other,

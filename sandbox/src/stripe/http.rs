@@ -20,7 +20,7 @@ use super::params;
 use super::routes::{self, Route};
 use super::server::Shared;
 use super::state::{Answer, Call, State};
-use super::{API_VERSION, clock, control_http, form, pages};
+use super::{API_VERSION, clock, control_http, form, pages, sequels};
 
 /// The longest body that is read, in bytes; ours are a few hundred.
 const BODY_MAX: usize = 1 << 20;
@@ -358,6 +358,7 @@ fn execute(
 ) -> (u16, Value) {
     let mut state = shared.state();
     let outcome = run(&mut state, route, call);
+    sequels::play(&mut state, call.now);
     let executed = outcome
         .as_ref()
         .err()

@@ -3,7 +3,7 @@
 //! It answers in the shapes of Stripe's OpenAPI description of API version 2026-05-27.dahlia,
 //! keeps idempotency keys, signs and retries webhooks, and has Stripe's test cards. It covers what
 //! a prepaid top-up needs: customers, cards, setup intents, one-off invoices and their payment,
-//! refunds and events. It has no subscriptions, no tax, no discounts and no disputes. A parameter
+//! refunds, disputes and events. It has no subscriptions, no tax and no discounts. A parameter
 //! that it does not know is refused as an unknown one and never silently ignored.
 //!
 //! The files fall into three layers. The state functions (`state`, `customers`, `invoices` and
@@ -13,15 +13,19 @@
 //! (what a test does that a client of Stripe cannot).
 
 mod attempt;
+mod balance;
 mod cards;
 mod charges;
 mod clock;
 mod control;
 mod control_http;
+mod control_money;
 mod customers;
 mod deliver;
+mod disputes;
 mod error;
 mod events;
+mod evidence;
 mod expand;
 mod faults;
 mod finalize;
@@ -39,15 +43,19 @@ mod params;
 mod pay;
 mod payment_intents;
 mod payment_methods;
+mod refund_ends;
 mod refunds;
 mod routes;
+mod sequels;
 mod server;
 mod setup_intents;
 mod sign;
 mod state;
 
 pub use control::Outcome;
+pub use control_money::DisputeKind;
 pub use deliver::{Deliveries, Webhook};
+pub use disputes::End as DisputeEnd;
 pub use error::Refusal;
 pub use faults::{Fault, FaultAction, FaultId};
 pub use journal::Recorded;

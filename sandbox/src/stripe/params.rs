@@ -14,6 +14,12 @@ pub(crate) struct Param {
     required: bool,
 }
 
+impl Param {
+    pub(crate) const fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
 /// How a parameter's text is read.
 pub(crate) enum Kind {
     /// Text that is not empty.

@@ -2,12 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::charges::refundable;
+use super::cards::Aftermath;
+use super::disputes::refuse_charged_back;
 use super::error::Refusal;
 use super::list::{Within, page};
 use super::params::{EXPAND, Kind, LIST, METADATA, param, text as text_param};
+use super::refund_ends;
 use super::routes::{Route, route};
-use super::state::{Answer, Call, State, integer, metadata, text, truth, with_nulls};
+use super::sequels::Sequel;
+use super::state::{Answer, Call, State, integer, metadata, text, with_nulls};
 
 const REASONS: &[&str] = &["duplicate", "fraudulent", "requested_by_customer"];
 
@@ -37,21 +40,68 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/v1/refunds/{id}", &[&[EXPAND]], |state, call| {
         state.need("refund", &call.id, "id")
     }),
+    route(
+        "POST",
+        "/v1/refunds/{id}",
+        &[&[EXPAND, METADATA]],
+        |state, call| {
+            state.need("refund", &call.id, "id")?;
+            state.edit_metadata(&call.id, &call.params);
+            state.event(call, "refund.updated", &call.id);
+            Ok(state.object(&call.id).clone())
+        },
+    ),
+    route(
+        "POST",
+        "/v1/refunds/{id}/cancel",
+        &[&[EXPAND]],
+        |state, call| {
+            state.need("refund", &call.id, "id")?;
+            // Only a refund that requires action can be canceled so, and to a card none does.
+            Err(Refusal::invalid("Canceling this refund is unsupported."))
+        },
+    ),
 ];
 
-fn create(state: &mut State, call: &Call) -> Answer {
+/// Gives a charge back, whole or in part.
+///
+/// # Errors
+///
+/// `charge_disputed`, `charge_already_refunded` and Stripe's other refusals of what cannot be
+/// given back.
+pub(crate) fn create(state: &mut State, call: &Call) -> Answer {
     let charge = charge_of(state, call)?;
-    let amount = amount_of(call, &charge)?;
-    let charge_id = text(&charge, "id").to_owned();
-    let id = state.ids.fresh("re");
+    refuse_charged_back(state, text(&charge, "id"))?;
+    let amount = amount_of(state, call, &charge)?;
+    let refund = add(state, call, &charge, amount);
+    let id = text(&refund, "id").to_owned();
+    let aftermath = aftermath(state, text(&charge, "id"));
+    if state.refunds_to_pend > 0 {
+        state.refunds_to_pend -= 1;
+        pend(state, call, &id);
+    } else if aftermath == Aftermath::RefundPends {
+        pend(state, call, &id);
+        state.sequels.push(Sequel::RefundSucceeds(id.clone()));
+    } else {
+        refund_ends::pay_out(state, call, &refund);
+        state.event(call, "refund.created", &id);
+        state.event(call, "charge.refunded", text(&charge, "id"));
+        if aftermath == Aftermath::RefundFails {
+            state.sequels.push(Sequel::RefundFails(id.clone()));
+        }
+    }
+    Ok(state.object(&id).clone())
+}
+
+fn add(state: &mut State, call: &Call, charge: &Value, amount: i64) -> Value {
     let refund = json!({
-        "id": id, "object": "refund", "amount": amount, "charge": charge_id,
+        "id": state.ids.fresh("re"), "object": "refund", "amount": amount, "charge": charge["id"],
         "currency": charge["currency"], "payment_intent": charge["payment_intent"],
         "metadata": metadata(&call.params), "reason": call.params.or_null("reason"),
         "destination_details": { "type": "card", "card": {
             "type": "refund", "reference_status": "pending", "reference_type": "acquirer_reference_number",
         }},
-        "status": "succeeded",
+        "status": "pending",
     });
     let nulls = [
         "balance_transaction",
@@ -62,16 +112,17 @@ fn create(state: &mut State, call: &Call) -> Answer {
     let mut refund = with_nulls(refund, &nulls);
     // A refund is the one object here that carries no `livemode`.
     refund["created"] = json!(call.now);
-    let refund = state.insert(refund);
-    let refunded = integer(&charge, "amount_refunded") + amount;
-    let whole = refunded == integer(&charge, "amount_captured");
-    state.edit(
-        &charge_id,
-        json!({ "amount_refunded": refunded, "refunded": whole }),
-    );
-    state.event(call, "charge.refunded", &charge_id);
-    state.event(call, "refund.created", &id);
-    Ok(refund)
+    state.insert(refund)
+}
+
+fn aftermath(state: &State, charge: &str) -> Aftermath {
+    let card = state.charged.get(charge);
+    card.map_or(Aftermath::Nothing, |card| card.aftermath)
+}
+
+fn pend(state: &mut State, call: &Call, id: &str) {
+    state.edit(id, json!({ "pending_reason": "processing" }));
+    state.event(call, "refund.created", id);
 }
 
 /// The succeeded charge that is to be given back.
@@ -109,9 +160,9 @@ fn succeeded(charge: Value) -> Answer {
     }
 }
 
-fn amount_of(call: &Call, charge: &Value) -> Result<i64, Refusal> {
-    let (left, whole) = (refundable(charge), integer(charge, "amount"));
-    if truth(charge, "refunded") {
+fn amount_of(state: &State, call: &Call, charge: &Value) -> Result<i64, Refusal> {
+    let (left, whole) = (state.refundable(charge), integer(charge, "amount"));
+    if left < 1 {
         let message = format!("Charge {} has already been refunded.", text(charge, "id"));
         return Err(Refusal::invalid(message).code("charge_already_refunded"));
     }

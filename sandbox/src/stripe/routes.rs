@@ -3,8 +3,8 @@
 use super::params::Param;
 use super::state::{Answer, Call, State};
 use super::{
-    charges, customers, events, finalize, invoice_items, invoice_payments, invoices, pay,
-    payment_intents, payment_methods, refunds, setup_intents,
+    balance, charges, customers, disputes, events, evidence, finalize, invoice_items,
+    invoice_payments, invoices, pay, payment_intents, payment_methods, refunds, setup_intents,
 };
 
 /// One operation: where it is, what it takes, what it does.
@@ -51,6 +51,9 @@ const ALL: &[&[Route]] = &[
     payment_intents::ROUTES,
     charges::ROUTES,
     refunds::ROUTES,
+    disputes::ROUTES,
+    evidence::ROUTES,
+    balance::ROUTES,
     events::ROUTES,
 ];
 

@@ -14,6 +14,7 @@ use super::idempotency::Idempotency;
 use super::ids::Ids;
 use super::journal::Journal;
 use super::params::Params;
+use super::sequels::Sequel;
 
 /// What a state function knows of the request that it works for.
 #[derive(Default)]
@@ -46,10 +47,16 @@ pub(crate) struct State {
     pub(crate) cards: HashMap<String, Card>,
     /// Test ids that were seeded for a customer, and the key of the latest such copy.
     pub(crate) seeded: HashMap<String, String>,
+    /// The card behind each charge that succeeded, by the charge's id: its payment method may go.
+    pub(crate) charged: HashMap<String, Card>,
     pub(crate) invoice_of_intent: HashMap<String, String>,
     pub(crate) payment_of_invoice: HashMap<String, String>,
     /// Where the customer returns to after authentication, by intent.
     pub(crate) return_urls: HashMap<String, String>,
+    /// How many refunds from now on are pending at first.
+    pub(crate) refunds_to_pend: u32,
+    /// What follows by itself, once the answer to the request has been made.
+    pub(crate) sequels: Vec<Sequel>,
     /// Events that nobody has handed to the deliverer yet.
     pub(crate) outbox: Vec<String>,
     pub(crate) invoices_numbered: u32,
@@ -69,9 +76,12 @@ impl State {
             journal: Journal::default(),
             cards: HashMap::new(),
             seeded: HashMap::new(),
+            charged: HashMap::new(),
             invoice_of_intent: HashMap::new(),
             payment_of_invoice: HashMap::new(),
             return_urls: HashMap::new(),
+            refunds_to_pend: 0,
+            sequels: Vec::new(),
             outbox: Vec::new(),
             invoices_numbered: 0,
             objects: HashMap::new(),

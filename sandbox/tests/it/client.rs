@@ -200,6 +200,26 @@ impl Http {
             .await
     }
 
+    /// The intent of an invoice of 5000 cents, paid with this card.
+    pub(crate) async fn paid(&self, card: &str) -> String {
+        let customer = self.customer_with(card).await;
+        let (invoice, intent) = self.open(&customer, "5000").await;
+        self.pay(&invoice, &[]).await.ok();
+        intent
+    }
+
+    /// The charge that paid an intent.
+    pub(crate) async fn charge(&self, intent: &str) -> Value {
+        let intent = self.intent(intent).await;
+        let charge = intent["latest_charge"].as_str().unwrap();
+        self.get(&format!("/v1/charges/{charge}"), &[]).await.ok()
+    }
+
+    pub(crate) async fn refund(&self, intent: &str, cents: &str) -> Answer {
+        let form = [("payment_intent", intent), ("amount", cents)];
+        self.post("/v1/refunds", &form).await
+    }
+
     pub(crate) async fn invoice(&self, invoice: &str) -> Value {
         self.get(&format!("/v1/invoices/{invoice}"), &[]).await.ok()
     }

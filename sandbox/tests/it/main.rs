@@ -6,11 +6,13 @@ mod client;
 mod receiver;
 
 mod cards;
+mod disputes;
 mod faults;
 mod idempotency;
 mod intents;
 mod invoices;
 mod lists;
 mod pages;
+mod refund_ends;
 mod refunds;
 mod webhooks;

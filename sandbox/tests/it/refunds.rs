@@ -1,4 +1,4 @@
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::client::{App, start};
 
@@ -13,17 +13,6 @@ async fn paid(app: &App) -> (String, String) {
     assert_eq!(early.status, 400, "nothing has been paid");
     app.http.pay(&invoice, &[]).await.ok();
     (invoice, intent)
-}
-
-async fn charge_of(app: &App, intent: &str) -> Value {
-    let charge = app.http.intent(intent).await["latest_charge"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    app.http
-        .get(&format!("/v1/charges/{charge}"), &[])
-        .await
-        .ok()
 }
 
 #[tokio::test]
@@ -47,7 +36,7 @@ async fn no_more_is_given_back_than_was_paid() {
             "{amount}"
         );
     }
-    let after = charge_of(&app, &intent).await;
+    let after = app.http.charge(&intent).await;
     assert_eq!(
         (&after["amount_refunded"], &after["refunded"]),
         (&json!(5000), &json!(true))
@@ -60,7 +49,7 @@ async fn a_refund_is_told_of_and_does_not_unpay_the_invoice() {
     let (invoice, intent) = paid(&app).await;
     let form = [("payment_intent", intent.as_str()), ("amount", "1500")];
     let part = app.http.post("/v1/refunds", &form).await.id();
-    let charge = charge_of(&app, &intent).await["id"]
+    let charge = app.http.charge(&intent).await["id"]
         .as_str()
         .unwrap()
         .to_owned();
