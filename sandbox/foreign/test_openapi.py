@@ -264,6 +264,38 @@ def test_setup_intents(client, sandbox, card):
     assert refused["error"]["setup_intent"]["status"] == "requires_payment_method"
 
 
+def setup_session(client, customer):
+    return client.post(
+        "/v1/checkout/sessions", mode="setup", currency="usd", customer=customer,
+        success_url="https://example.com/done?s={CHECKOUT_SESSION_ID}",
+        cancel_url="https://example.com/back", metadata={"account": "7"},
+        setup_intent_data={"metadata": {"account": "7"}}, expand=["setup_intent", "customer"],
+    )
+
+
+def test_checkout_sessions(client, sandbox):
+    customer = new_customer(client, None)
+    session = setup_session(client, customer)
+    path = f"/v1/checkout/sessions/{session['id']}"
+    intent = session["setup_intent"]["id"]
+    client.post(f"/v1/setup_intents/{intent}/confirm", 400, payment_method="pm_card_visa")
+    card = {"payment_method": "pm_card_authenticationRequired"}
+    sandbox.control(f"checkout/sessions/{session['id']}/complete", card)
+    complete = client.get(path, expand=["setup_intent.payment_method"])
+    assert complete["setup_intent"]["payment_method"]["customer"] == customer
+    client.post(f"{path}/expire", 400)
+    other = setup_session(client, customer)["id"]
+    client.post(f"/v1/checkout/sessions/{other}/expire")
+    client.get("/v1/checkout/sessions", customer=customer, status="expired", created={"gte": 1})
+    client.post("/v1/checkout/sessions", 400, mode="setup", customer=customer,
+                success_url="https://example.com/done")
+    method = complete["setup_intent"]["payment_method"]["id"]
+    settings = {"default_payment_method": method}
+    client.post(f"/v1/customers/{customer}", invoice_settings=settings)
+    client.post(f"/v1/payment_methods/{method}/detach")
+    client.get("/v1/events", types=["payment_method.detached", "customer.updated"], limit=5)
+
+
 def test_refusals(client):
     client.post("/v1/customers", 400, nonsense="x")
     client.post("/v1/invoices", 400)

@@ -2,6 +2,9 @@
 
 import json
 import time
+import urllib.error
+import urllib.parse
+import urllib.request
 import uuid
 
 import pytest
@@ -105,6 +108,64 @@ def test_a_setup_intent_spares_later_authentication(client, sandbox, receiver):
     invoice = opened(client, customer)
     paid = client.invoices.pay(invoice.id, {"payment_method": method, "off_session": True})
     assert paid.status == "paid"
+
+
+def submit(url, **fields):
+    """Sends a page's form as a browser would, and gives back where that leads to."""
+    class Still(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *_):
+            return None
+
+    data = urllib.parse.urlencode(fields).encode() if fields else None
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.build_opener(Still).open(url, data, timeout=10)
+    assert caught.value.code == 303
+    return caught.value.headers["location"]
+
+
+def test_a_card_is_saved_on_the_checkout_page(client, receiver):
+    customer = client.customers.create({"email": "page@example.com"})
+    session = client.checkout.sessions.create({
+        "mode": "setup", "currency": "usd", "customer": customer.id,
+        "success_url": "https://example.com/done?s={CHECKOUT_SESSION_ID}",
+        "setup_intent_data": {"metadata": {"account": "7"}},
+    })
+    assert (session.status, session.payment_status) == ("open", "no_payment_required")
+    question = submit(session.url, card="pm_card_authenticationRequiredOnSetup")
+    page, _, secret = question.partition("?client_secret=")
+    back = submit(page, client_secret=secret, outcome="succeed")
+    assert submit(back) == f"https://example.com/done?s={session.id}"
+    receiver.wait_for("checkout.session.completed", session.id)
+    receiver.wait_for("setup_intent.succeeded", session.setup_intent)
+    done = client.checkout.sessions.retrieve(session.id, {"expand": ["setup_intent"]})
+    assert (done.status, done.setup_intent.metadata["account"]) == ("complete", "7")
+    method = done.setup_intent.payment_method
+    receiver.wait_for("payment_method.attached", method)
+    invoice = opened(client, customer)
+    paid = client.invoices.pay(invoice.id, {"payment_method": method, "off_session": True})
+    assert paid.status == "paid"
+
+
+def test_a_checkout_session_expires(client, receiver):
+    customer = client.customers.create({"name": "late"})
+    made = {"mode": "setup", "payment_method_types": ["card"], "customer": customer.id,
+            "success_url": "https://example.com/done"}
+    session = client.checkout.sessions.create(made)
+    assert client.checkout.sessions.expire(session.id).status == "expired"
+    receiver.wait_for("checkout.session.expired", session.id)
+    with pytest.raises(stripe.InvalidRequestError, match="status of expired"):
+        client.checkout.sessions.expire(session.id)
+
+
+def test_a_detached_default_card(client, receiver):
+    customer = customer_with(client)
+    method = customer.invoice_settings.default_payment_method
+    client.payment_methods.detach(method)
+    body, _ = receiver.wait_for("payment_method.detached", method)
+    assert json.loads(body)["data"]["previous_attributes"] == {"customer": customer.id}
+    [event] = client.events.list({"type": "customer.updated", "limit": 1}).data
+    assert event.data.object["id"] == customer.id
+    assert event.data.object["invoice_settings"]["default_payment_method"] is None
 
 
 def test_refunds(client, receiver):

@@ -10,7 +10,7 @@ use super::faults::{Fault, FaultId};
 use super::journal::Recorded;
 use super::server::{Shared, Stripe};
 use super::state::{Answer, Call, State};
-use super::{attempt, clock, sequels, setup_intents};
+use super::{attempt, checkout, clock, sequels, setup_intents};
 
 /// What the customer does when the card's issuer asks.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
@@ -92,6 +92,17 @@ impl Stripe {
     /// Stripe's refusal, where there is no such intent or it asks nothing.
     pub fn authenticate(&self, intent: &str, outcome: Outcome) -> Result<Value, Refusal> {
         self.shared.authenticate(intent, outcome)
+    }
+
+    /// Saves a test card, such as `pm_card_visa`, on the page of a checkout session, by a customer
+    /// who authenticates where the card's issuer asks. Gives back the session.
+    ///
+    /// # Errors
+    ///
+    /// Stripe's refusal, where there is no such session, it is not open, or the card is declined.
+    pub fn complete_checkout(&self, session: &str, test_id: &str) -> Result<Value, Refusal> {
+        self.shared
+            .change(|state, call| checkout::complete(state, call, session, test_id))
     }
 
     /// Gives a customer a card under a literal test id such as `pm_card_visa`, so that this very

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use super::checkout;
 use super::control::Outcome;
 use super::control_money;
 use super::deliver::{Deliveries, Webhook};
@@ -39,6 +40,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/payment_intents/{intent}/authenticate", post(authenticate))
         .route("/setup_intents/{intent}/authenticate", post(authenticate))
         .route("/customers/{customer}/cards", post(seed_card))
+        .route("/checkout/sessions/{session}/complete", post(complete))
         .merge(control_money::routes())
 }
 
@@ -162,6 +164,20 @@ async fn authenticate(
     Json(answered): Json<Answered>,
 ) -> Reply {
     outcome(shared.authenticate(&intent, answered.outcome))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Chosen {
+    payment_method: String,
+}
+
+async fn complete(
+    State(shared): Sandbox,
+    Path(session): Path<String>,
+    Json(Chosen { payment_method }): Json<Chosen>,
+) -> Reply {
+    outcome(shared.change(|state, call| checkout::complete(state, call, &session, &payment_method)))
 }
 
 #[derive(Deserialize)]

@@ -135,6 +135,16 @@ fn set_default(state: &mut State, id: &str, method: &str) -> Result<(), Refusal>
     Ok(())
 }
 
+/// The default payment method is the customer's no more.
+pub(crate) fn forget_default(state: &mut State, call: &Call, id: &str) {
+    let before = state.object(id)["invoice_settings"].clone();
+    let mut settings = before.clone();
+    settings["default_payment_method"] = Value::Null;
+    state.edit(id, json!({ "invoice_settings": settings }));
+    let before = json!({ "invoice_settings": before });
+    state.event_after(call, "customer.updated", id, before);
+}
+
 /// Stripe's answer to a default payment method, or one to pay with, that is not the customer's.
 pub(crate) fn not_attached(method: &str) -> Refusal {
     Refusal::invalid(format!(

@@ -31,12 +31,20 @@ pub(crate) const ROUTES: &[Route] = &[
 impl State {
     /// Records an event about an object as it is now, to be delivered when the request is done.
     pub(crate) fn event(&mut self, call: &Call, kind: &str, key: &str) {
-        let object = self.object(key).clone();
+        self.event_after(call, kind, key, Value::Null);
+    }
+
+    /// The same, with what some of the object's fields were before.
+    pub(crate) fn event_after(&mut self, call: &Call, kind: &str, key: &str, before: Value) {
+        let mut data = json!({ "object": self.object(key) });
+        if !before.is_null() {
+            data["previous_attributes"] = before;
+        }
         let event = json!({
             "id": self.ids.fresh("evt"),
             "object": "event",
             "api_version": API_VERSION,
-            "data": { "object": object },
+            "data": data,
             "pending_webhooks": self.endpoints,
             "request": { "id": call.request_id, "idempotency_key": call.idempotency_key },
             "type": kind,

@@ -25,6 +25,7 @@ const NAMES: &[&str] = &[
     "payment_method",
     "payments",
     "refunds",
+    "setup_intent",
 ];
 
 /// Refuses what cannot be expanded in any answer, before any work is done for the request.

@@ -8,7 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State as Extract};
 use axum::http::{HeaderMap, Method, StatusCode, header::HeaderName, header::HeaderValue};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{Router, any, get};
+use axum::routing::{Router, any};
 use serde_json::{Map, Value};
 
 use super::error::Refusal;
@@ -28,8 +28,7 @@ const BODY_MAX: usize = 1 << 20;
 /// Everything that the server answers.
 pub(crate) fn app(shared: Arc<Shared>) -> Router {
     Router::new()
-        .route("/3ds/{intent}", get(pages::question).post(pages::answer))
-        .route("/invoice/{invoice}", get(pages::invoice))
+        .merge(pages::routes())
         .nest("/_sandbox", control_http::routes())
         .fallback(any(api))
         .with_state(shared)

@@ -2,8 +2,8 @@
 //!
 //! It answers in the shapes of Stripe's OpenAPI description of API version 2026-05-27.dahlia,
 //! keeps idempotency keys, signs and retries webhooks, and has Stripe's test cards. It covers what
-//! a prepaid top-up needs: customers, cards, setup intents, one-off invoices and their payment,
-//! refunds, disputes and events. It has no subscriptions, no tax and no discounts. A parameter
+//! a prepaid top-up needs: customers, cards, setup intents and the page for them, one-off invoices
+//! and their payment, refunds, disputes and events. It has no subscriptions, no tax and no discounts. A parameter
 //! that it does not know is refused as an unknown one and never silently ignored.
 //!
 //! The files fall into three layers. The state functions (`state`, `customers`, `invoices` and
@@ -16,6 +16,8 @@ mod attempt;
 mod balance;
 mod cards;
 mod charges;
+mod checkout;
+mod checkout_page;
 mod clock;
 mod control;
 mod control_http;

@@ -1,13 +1,16 @@
-//! The pages that a customer sees: the issuer's question, and the hosted invoice.
+//! The pages that a customer sees: the issuer's question, and the hosted invoice. The one to save
+//! a card on is in `checkout_page`.
 
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, RawForm, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::{Router, get};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::checkout_page;
 use super::control::Outcome;
 use super::form;
 use super::server::Shared;
@@ -15,24 +18,31 @@ use super::state::{integer, text};
 
 const FRAME: &str = include_str!("page.html");
 
-type Sandbox = State<Arc<Shared>>;
+pub(crate) type Sandbox = State<Arc<Shared>>;
 type Refused = (StatusCode, &'static str);
 
-fn page(status: StatusCode, title: &str, body: &str) -> Response {
+pub(crate) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/3ds/{intent}", get(question).post(answer))
+        .route("/invoice/{invoice}", get(invoice))
+        .merge(checkout_page::routes())
+}
+
+pub(crate) fn page(status: StatusCode, title: &str, body: &str) -> Response {
     let html = FRAME
         .replace("{{title}}", &escape(title))
         .replace("{{body}}", body);
     (status, Html(html)).into_response()
 }
 
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;")
 }
 
-fn refused(status: StatusCode, message: &str) -> Response {
+pub(crate) fn refused(status: StatusCode, message: &str) -> Response {
     page(
         status,
         "Nothing to do here",
@@ -47,7 +57,7 @@ fn money(object: &Value, field: &str) -> String {
 }
 
 #[derive(Deserialize)]
-pub(crate) struct Secret {
+struct Secret {
     #[serde(default)]
     client_secret: String,
 }
@@ -67,7 +77,7 @@ fn open(shared: &Shared, intent: &str, secret: &str) -> Result<Value, Refused> {
 }
 
 /// `GET /3ds/{intent}?client_secret=…`: the issuer's question, with its two answers.
-pub(crate) async fn question(
+async fn question(
     State(shared): Sandbox,
     Path(intent): Path<String>,
     Query(secret): Query<Secret>,
@@ -76,44 +86,34 @@ pub(crate) async fn question(
         Ok(found) => found,
         Err((status, message)) => return refused(status, message),
     };
-    let what = match text(&found, "object") {
-        "payment_intent" => format!("<p class=amount>{}</p>", escape(&money(&found, "amount"))),
-        _ => "<p class=amount>Save this card</p>".to_owned(),
+    let (title, what) = match text(&found, "object") {
+        "payment_intent" => ("Authenticate this payment", money(&found, "amount")),
+        _ => ("Authenticate this card", "Save this card".to_owned()),
     };
     let body = format!(
-        "{what}<p>Your bank would ask you here whether this is you. In the sandbox you decide how \
+        "<p class=amount>{}</p><p>Your bank would ask you here whether this is you. In the sandbox you decide how \
          that ends.</p><form method=post>\
          <input type=hidden name=client_secret value=\"{}\">\
          <button class=yes name=outcome value=succeed>Complete authentication</button>\
          <button class=no name=outcome value=fail>Fail authentication</button></form>\
          <p class=note>{}</p>",
+        escape(&what),
         escape(&secret.client_secret),
         escape(&intent),
     );
-    page(StatusCode::OK, "Authenticate this payment", &body)
+    page(StatusCode::OK, title, &body)
 }
 
 /// The customer's answer. Leads back to the merchant where the intent has a return URL.
-pub(crate) async fn answer(
+async fn answer(
     State(shared): Sandbox,
     Path(intent): Path<String>,
     RawForm(body): RawForm,
 ) -> Response {
-    let given = std::str::from_utf8(&body)
-        .ok()
-        .and_then(form::parse)
-        .unwrap_or_default();
-    let field = |name: &str| {
-        given
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or("")
-            .to_owned()
-    };
-    if let Err((status, message)) = open(&shared, &intent, &field("client_secret")) {
+    if let Err((status, message)) = open(&shared, &intent, &field(&body, "client_secret")) {
         return refused(status, message);
     }
-    let outcome = match field("outcome").as_str() {
+    let outcome = match field(&body, "outcome").as_str() {
         "succeed" => Outcome::Succeed,
         "fail" => Outcome::Fail,
         _ => {
@@ -134,6 +134,14 @@ pub(crate) async fn answer(
         Some(back) => Redirect::to(&with_result(&back, &answered)).into_response(),
         None => ended(&answered),
     }
+}
+
+/// A field of a page's form; empty where it is absent.
+pub(crate) fn field(body: &[u8], name: &str) -> String {
+    let form = std::str::from_utf8(body).ok().and_then(form::parse);
+    let form = form.unwrap_or_default();
+    let value = form.get(name).and_then(Value::as_str);
+    value.unwrap_or("").to_owned()
 }
 
 /// The return URL with what Stripe adds to it.
@@ -164,7 +172,7 @@ fn ended(intent: &Value) -> Response {
 }
 
 /// `GET /invoice/{invoice}`: what stands for the hosted invoice page.
-pub(crate) async fn invoice(State(shared): Sandbox, Path(invoice): Path<String>) -> Response {
+async fn invoice(State(shared): Sandbox, Path(invoice): Path<String>) -> Response {
     let Ok(found) = shared.state().need("invoice", &invoice, "id") else {
         return refused(StatusCode::NOT_FOUND, "There is no such invoice.");
     };

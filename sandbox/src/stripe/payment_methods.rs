@@ -140,13 +140,12 @@ fn detach(state: &mut State, call: &Call) -> Answer {
                        detachment is impossible.";
         return Err(Refusal::invalid(message));
     }
-    if customers::default_method(state, &customer) == call.id {
-        let mut settings = state.object(&customer)["invoice_settings"].clone();
-        settings["default_payment_method"] = Value::Null;
-        state.edit(&customer, json!({ "invoice_settings": settings }));
-    }
     state.edit(&key, json!({ "customer": null }));
-    state.event(call, "payment_method.detached", &key);
+    let before = json!({ "customer": customer });
+    state.event_after(call, "payment_method.detached", &key, before);
+    if customers::default_method(state, &customer) == call.id {
+        customers::forget_default(state, call, &customer);
+    }
     Ok(state.object(&key).clone())
 }
 
@@ -189,12 +188,28 @@ impl State {
         {
             return Ok(key.clone());
         }
-        if let Some(card) = cards::by_test_method(id) {
-            let fresh = self.ids.fresh("pm");
-            return Ok(self.add_method(call, fresh.clone(), fresh, card, &Params::default()));
+        if cards::by_test_method(id).is_some() {
+            return self.method_of_test_card(call, id, param);
         }
         self.need("payment_method", id, param)?;
         Ok(id.to_owned())
+    }
+
+    /// A new payment method from the template that a test id names, whoever has one by that id.
+    ///
+    /// # Errors
+    ///
+    /// `resource_missing`.
+    pub(crate) fn method_of_test_card(
+        &mut self,
+        call: &Call,
+        id: &str,
+        param: &str,
+    ) -> Result<String, Refusal> {
+        let card = cards::by_test_method(id)
+            .ok_or_else(|| Refusal::missing("payment_method", id, param))?;
+        let fresh = self.ids.fresh("pm");
+        Ok(self.add_method(call, fresh.clone(), fresh, card, &Params::default()))
     }
 
     /// Attaches what an id means to a customer, who exists, and gives back its key.

@@ -3,7 +3,7 @@
 use super::params::Param;
 use super::state::{Answer, Call, State};
 use super::{
-    balance, charges, customers, disputes, events, evidence, finalize, invoice_items,
+    balance, charges, checkout, customers, disputes, events, evidence, finalize, invoice_items,
     invoice_payments, invoices, pay, payment_intents, payment_methods, refunds, setup_intents,
 };
 
@@ -43,6 +43,7 @@ const ALL: &[&[Route]] = &[
     customers::ROUTES,
     payment_methods::ROUTES,
     setup_intents::ROUTES,
+    checkout::ROUTES,
     invoices::ROUTES,
     finalize::ROUTES,
     pay::ROUTES,

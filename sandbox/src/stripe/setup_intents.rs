@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::attempt::{authentication_failure, next_action};
+use super::checkout;
 use super::customers;
 use super::error::Refusal;
 use super::list::{Within, page};
@@ -84,6 +85,7 @@ pub(crate) const ROUTES: &[Route] = &[
         |state, call| {
             let intent = state.need("setup_intent", &call.id, "id")?;
             check_secret(call, &intent)?;
+            checkout::refuse_intent_of_session(state, &call.id)?;
             confirm(state, call, &intent)
         },
     )
@@ -118,7 +120,12 @@ const NULLS: &[&str] = &[
     "excluded_payment_method_types",
 ];
 
-fn create(state: &mut State, call: &Call) -> Answer {
+/// A new setup intent, confirmed at once where the parameters say so.
+///
+/// # Errors
+///
+/// An unknown customer or payment method, and what confirming may refuse.
+pub(crate) fn create(state: &mut State, call: &Call) -> Answer {
     let customer = customers::named(state, &call.params)?.unwrap_or_default();
     let method = match chosen_method(state, call, &customer)? {
         Some(key) => state.object(&key)["id"].clone(),
@@ -157,12 +164,8 @@ fn unexpected(intent: &Value, message: &str) -> Refusal {
 }
 
 fn confirm(state: &mut State, call: &Call, intent: &Value) -> Answer {
-    if matches!(text(intent, "status"), "succeeded" | "canceled") {
-        let message = "You cannot confirm this SetupIntent because it has already succeeded or \
-                       been canceled.";
-        return Err(unexpected(intent, message));
-    }
-    let id = text(intent, "id").to_owned();
+    let id = text(intent, "id");
+    refuse_ended(intent, "confirm")?;
     let customer = text(intent, "customer");
     let method = match (
         chosen_method(state, call, customer)?,
@@ -176,23 +179,34 @@ fn confirm(state: &mut State, call: &Call, intent: &Value) -> Answer {
         }
         (None, id) => state.resolve(call, id, customer, "payment_method")?,
     };
-    let method_id = state.object(&method)["id"].clone();
-    state.edit(&id, json!({ "payment_method": method_id }));
+    confirm_with(state, call, id, &method, call.params.text("return_url"))
+}
+
+/// Confirms an intent that has not ended with a payment method, which is given by its key.
+///
+/// # Errors
+///
+/// The refusal of the card's issuer.
+pub(crate) fn confirm_with(
+    state: &mut State,
+    call: &Call,
+    id: &str,
+    method: &str,
+    return_url: Option<&str>,
+) -> Answer {
+    let method_id = state.object(method)["id"].clone();
+    state.edit(id, json!({ "payment_method": method_id }));
     // Setting up happens with the customer present, and then the issuer may ask.
-    if state
-        .cards
-        .get(&method)
-        .is_some_and(|card| card.asks(false))
-    {
-        let action = next_action(state, &id, call.params.text("return_url"));
+    if state.cards.get(method).is_some_and(|card| card.asks(false)) {
+        let action = next_action(state, id, return_url);
         let intent = state.edit(
-            &id,
+            id,
             json!({ "status": "requires_action", "next_action": action }),
         );
-        state.event(call, "setup_intent.requires_action", &id);
+        state.event(call, "setup_intent.requires_action", id);
         return Ok(intent);
     }
-    finish(state, call, &id, &method)
+    finish(state, call, id, method)
 }
 
 /// Saves the card, unless its issuer refuses that.
@@ -223,6 +237,7 @@ fn finish(state: &mut State, call: &Call, id: &str, method: &str) -> Answer {
         state.event(call, "payment_method.attached", method);
     }
     state.event(call, "setup_intent.succeeded", id);
+    checkout::settled(state, call, id);
     Ok(state.object(id).clone())
 }
 
@@ -265,15 +280,31 @@ pub(crate) fn authenticate(state: &mut State, call: &Call, id: &str, succeeded: 
 
 fn cancel(state: &mut State, call: &Call) -> Answer {
     let intent = state.need("setup_intent", &call.id, "id")?;
-    if matches!(text(&intent, "status"), "succeeded" | "canceled") {
-        let message = "You cannot cancel this SetupIntent because it has already succeeded or \
-                       been canceled.";
-        return Err(unexpected(&intent, message));
-    }
+    refuse_ended(&intent, "cancel")?;
+    checkout::refuse_intent_of_session(state, &call.id)?;
     let reason = call.params.or_null("cancellation_reason");
+    end(state, call, &call.id, reason);
+    Ok(state.object(&call.id).clone())
+}
+
+/// Cancels an intent that nobody will confirm any more.
+pub(crate) fn abandon(state: &mut State, call: &Call, id: &str) {
+    end(state, call, id, json!("abandoned"));
+}
+
+fn end(state: &mut State, call: &Call, id: &str, reason: Value) {
     let changes =
         json!({ "status": "canceled", "cancellation_reason": reason, "next_action": null });
-    let intent = state.edit(&call.id, changes);
-    state.event(call, "setup_intent.canceled", &call.id);
-    Ok(intent)
+    state.edit(id, changes);
+    state.event(call, "setup_intent.canceled", id);
+}
+
+fn refuse_ended(intent: &Value, verb: &str) -> Result<(), Refusal> {
+    if !matches!(text(intent, "status"), "succeeded" | "canceled") {
+        return Ok(());
+    }
+    let message = format!(
+        "You cannot {verb} this SetupIntent because it has already succeeded or been canceled."
+    );
+    Err(unexpected(intent, &message))
 }

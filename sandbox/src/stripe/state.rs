@@ -51,6 +51,7 @@ pub(crate) struct State {
     pub(crate) charged: HashMap<String, Card>,
     pub(crate) invoice_of_intent: HashMap<String, String>,
     pub(crate) payment_of_invoice: HashMap<String, String>,
+    pub(crate) session_of_setup: HashMap<String, String>,
     /// Where the customer returns to after authentication, by intent.
     pub(crate) return_urls: HashMap<String, String>,
     /// How many refunds from now on are pending at first.
@@ -79,6 +80,7 @@ impl State {
             charged: HashMap::new(),
             invoice_of_intent: HashMap::new(),
             payment_of_invoice: HashMap::new(),
+            session_of_setup: HashMap::new(),
             return_urls: HashMap::new(),
             refunds_to_pend: 0,
             sequels: Vec::new(),

@@ -148,6 +148,42 @@ async fn a_detached_card_is_nobodys_default() {
         after["invoice_settings"]["default_payment_method"],
         json!(null)
     );
+    let events = app.http.get("/v1/events", &[("limit", "2")]).await.ok();
+    let told = |index: usize| {
+        let event = &events["data"][index];
+        (&event["type"], &event["data"]["previous_attributes"])
+    };
+    let previous = &before["invoice_settings"];
+    assert_eq!(
+        told(0),
+        (
+            &json!("customer.updated"),
+            &json!({ "invoice_settings": previous })
+        )
+    );
+    assert_eq!(
+        told(1),
+        (
+            &json!("payment_method.detached"),
+            &json!({ "customer": customer })
+        )
+    );
+}
+
+#[tokio::test]
+async fn detaching_another_card_leaves_the_default() {
+    let app = start().await;
+    let customer = app.http.customer_with("pm_card_visa").await;
+    let attach = "/v1/payment_methods/pm_card_mastercard/attach";
+    let spare = app.http.post(attach, &[("customer", &customer)]).await.id();
+    let before = app.http.events_about(&customer).await;
+    app.http
+        .post(&format!("/v1/payment_methods/{spare}/detach"), &[])
+        .await
+        .ok();
+    assert_eq!(app.http.events_about(&customer).await, before);
+    let kept = &app.stripe.object(&customer)["invoice_settings"];
+    assert!(kept["default_payment_method"].is_string());
 }
 
 #[tokio::test]

@@ -139,6 +139,37 @@ async fn a_setup_intent_saves_the_card_and_its_authentication() {
 }
 
 #[tokio::test]
+async fn confirming_a_setup_intent_attaches_its_card_and_tells_of_it() {
+    let app = start().await;
+    let customer = app.http.customer().await;
+    let made = app
+        .http
+        .post("/v1/setup_intents", &[("customer", &customer)])
+        .await
+        .id();
+    let confirm = format!("/v1/setup_intents/{made}/confirm");
+    let declined = [("payment_method", "pm_card_chargeDeclined")];
+    let declined = app.http.post(&confirm, &declined).await;
+    assert_eq!(declined.error(), (402, "card_declined"));
+    let visa = [("payment_method", "pm_card_visa")];
+    let done = app.http.post(&confirm, &visa).await.ok();
+    assert_eq!(
+        app.http.events_about(&made).await,
+        [
+            "setup_intent.created",
+            "setup_intent.setup_failed",
+            "setup_intent.succeeded"
+        ]
+    );
+    let method = done["payment_method"].as_str().unwrap();
+    assert_eq!(app.stripe.object(method)["customer"], json!(customer));
+    assert_eq!(
+        app.http.events_about(method).await,
+        ["payment_method.attached"]
+    );
+}
+
+#[tokio::test]
 async fn a_failed_setup_saves_nothing() {
     let app = start().await;
     let customer = app.http.customer().await;

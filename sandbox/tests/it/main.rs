@@ -6,6 +6,7 @@ mod client;
 mod receiver;
 
 mod cards;
+mod checkout;
 mod disputes;
 mod faults;
 mod idempotency;
