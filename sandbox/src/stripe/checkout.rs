@@ -6,11 +6,11 @@
 
 use serde_json::{Value, json};
 
-use super::customers;
 use super::error::Refusal;
 use super::list::{Within, page};
-use super::params::text as text_param;
-use super::params::{EXPAND, Kind, LIST, METADATA, Param, Params, param, required};
+use super::params::{
+    EXPAND, Kind, LIST, METADATA, Param, Params, param, required, text as text_param,
+};
 use super::routes::{Route, route};
 use super::setup_intents;
 use super::state::{Answer, Call, State, metadata, text, with_nulls};
@@ -101,7 +101,6 @@ const DAY: i64 = 24 * 60 * MINUTE;
 fn create(state: &mut State, call: &Call) -> Answer {
     let params = &call.params;
     let expires_at = check(call)?;
-    customers::named(state, params)?;
     let intent = setup_intent(state, call)?;
     let kind = if state.livemode { "live" } else { "test" };
     let id = format!("cs_{kind}_a1{}", state.ids.letters(56));

@@ -57,10 +57,12 @@ fn choice(shared: &Shared, id: &str, wrong: Option<&str>) -> Response {
         _ => {}
     }
     let wrong = wrong.map(|wrong| format!("<p class=error role=alert>{}</p>", escape(wrong)));
+    // The choice also stands where the issuer leads back to, and is sent to one place from both.
     let body = format!(
-        "{}<form method=post><fieldset><legend>Choose a test card</legend>{}</fieldset>\
+        "{}<form method=post action=\"/checkout/{}\"><fieldset><legend>Choose a test card</legend>{}</fieldset>\
          <button class=yes>Save card</button></form>{}<p class=note>{}</p>",
         wrong.as_deref().unwrap_or_default(),
+        escape(id),
         cards_to_choose(),
         link_back(&session),
         escape(id),

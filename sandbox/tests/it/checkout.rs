@@ -126,6 +126,8 @@ async fn the_issuer_asks_on_the_way() {
         assert_eq!(back.status, 402);
         let html = back.body.as_str().unwrap();
         assert!(html.contains("unable to authenticate"), "{html}");
+        let action = format!("action=\"/checkout/{}\"", field(&session, "id"));
+        assert!(html.contains(&action), "the choice is sent to the session");
         let other = choose(&app, &session, "pm_card_visa").await;
         assert_eq!(other.status, 303, "the session is still open");
         assert_eq!(cards_of(&app, &customer).await, 1);
