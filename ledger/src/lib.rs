@@ -24,6 +24,7 @@
 
 mod account;
 mod amount;
+pub mod auto_topup;
 mod book;
 mod decimal;
 mod fee;

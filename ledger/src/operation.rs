@@ -115,6 +115,15 @@ impl Operation {
         }
     }
 
+    /// The customer who may have less available after it.
+    pub const fn payer(&self) -> Option<AccountId> {
+        match self {
+            Self::Transfer { debit, .. } => debit.customer(),
+            Self::Hold { account, .. } | Self::Post { account, .. } => Some(*account),
+            Self::Void { .. } | Self::Expire { .. } => None,
+        }
+    }
+
     /// The customers whose rows must be loaded, and locked, before it is applied: one, two, or
     /// none. They follow from the operation alone, because a hold never credits a customer.
     pub fn customers(&self) -> impl Iterator<Item = AccountId> + use<> {

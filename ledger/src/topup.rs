@@ -249,6 +249,19 @@ pub fn decide(state: State, expected: &Expected<'_>, facts: &Facts) -> Decision 
     }
 }
 
+/// The same for a payment that nobody attends to any more, as an automatic top-up's once its card was
+/// tried: what would wait for the customer is given up, so that it can't be paid by surprise.
+pub fn decide_unattended(state: State, expected: &Expected<'_>, facts: &Facts) -> Decision {
+    match (decide(state, expected, facts), &facts.payment) {
+        // The issuer asks for the cardholder, which is a no to whoever comes without.
+        (Decision::Wait(Waiting::ForCustomer), Some(PaymentStatus::RequiresAction)) => {
+            Decision::Close(CloseReason::Declined)
+        }
+        (Decision::Wait(Waiting::ForCustomer), _) => Decision::Close(CloseReason::Abandoned),
+        (decision, _) => decision,
+    }
+}
+
 fn decide_unpaid(expected: &Expected<'_>, facts: &Facts) -> Decision {
     match facts.invoice_status {
         InvoiceStatus::Void => Decision::Close(CloseReason::Voided),

@@ -8,6 +8,7 @@
 )]
 
 mod auditor;
+mod auto_topup;
 mod generate;
 mod limit;
 mod model;

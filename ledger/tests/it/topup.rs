@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use ledger::topup::{
     CloseReason, Decision, Expected, Facts, InvoiceStatus, Mismatch, PaymentStatus, State, Waiting,
-    decide,
+    decide, decide_unattended,
 };
 
 const TABLE: &str = "
@@ -251,6 +251,21 @@ fn the_whole_transition_table_holds() {
         }
     }
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+}
+
+#[test]
+fn nobody_waits_for_the_customer_of_an_unattended_payment() {
+    for ([state, invoice, payment, difference], decided) in written_out() {
+        let expected = match (decided, payment) {
+            ("wait for_customer", "requires_action") => "close declined",
+            ("wait for_customer", _) => "close abandoned",
+            (decided, _) => decided,
+        };
+        let state = State::from_name(state).unwrap();
+        let facts = facts(invoice, payment, difference);
+        let got = told(decide_unattended(state, &OURS, &facts));
+        assert_eq!(got, expected, "{state} {invoice} {payment} {difference}");
+    }
 }
 
 #[test]
