@@ -1,8 +1,8 @@
-//! What an account has: `GET …/billing/credit-balance` and `GET …/billing/topup/config`.
+//! What an account has: `GET …/billing/credit-balance`.
 
 use serde::{Deserialize, Serialize};
 
-use crate::Cents;
+use crate::{Cents, TopupConfig};
 
 /// The answer to `GET …/billing/credit-balance`. All money is in cents.
 ///
@@ -52,29 +52,4 @@ pub struct PaymentMethodSummary {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub last4: Option<String>,
-}
-
-/// When and how an account tops itself up. All five fields are always written, `null` where unset:
-/// SDKs before Cloudflare's TypeScript 7.2.0 require them all.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct TopupConfig {
-    /// The balance below which a top-up starts, in cents. It is set in whole cents, but the
-    /// contract types the answer as a number, so a fraction is read too.
-    #[cfg_attr(feature = "openapi", schema(required))]
-    pub threshold: Option<Cents>,
-    /// What such a top-up buys, in cents.
-    #[cfg_attr(feature = "openapi", schema(required))]
-    pub amount: Option<Cents>,
-    /// What the last attempt failed of.
-    #[cfg_attr(feature = "openapi", schema(required))]
-    pub error: Option<String>,
-    /// Why topping up was switched off; a free text, since the contract lists no values.
-    #[serde(rename = "disabledReason")]
-    #[cfg_attr(feature = "openapi", schema(required))]
-    pub disabled_reason: Option<String>,
-    /// When the last attempt failed. The contract gives no unit; whoever writes it decides.
-    #[serde(rename = "lastFailedAt")]
-    #[cfg_attr(feature = "openapi", schema(required))]
-    pub last_failed_at: Option<i64>,
 }

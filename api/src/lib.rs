@@ -28,18 +28,19 @@ mod invoices;
 mod spending_limit;
 mod token;
 mod topup;
+mod topup_config;
 mod transactions;
 mod usage;
 
-pub use balance::{CreditBalance, PaymentMethodSummary, TopupConfig};
+pub use balance::{CreditBalance, PaymentMethodSummary};
 pub use cents::{Cents, ParseCentsError};
 #[cfg(feature = "client")]
 pub use client::{
     AiGateway, Billing, Client, ClientBuilder, CreditBalanceParams, Error, Exchange, Failure,
     HoldCaptureParams, HoldCreateParams, HoldListParams, HoldParams, Holds, InvoiceHistoryParams,
     InvoiceKind, InvoicePreviewParams, SpendingLimitParams, SpendingLimitSetParams, SpendingLimits,
-    Tokens, TopupAccountParams, TopupCreateParams, TopupStatusParams, Topups, TransactionOrder,
-    TransactionsParams, UsageHistoryParams, User,
+    Tokens, TopupAccountParams, TopupConfigSetParams, TopupConfigs, TopupCreateParams,
+    TopupStatusParams, Topups, TransactionOrder, TransactionsParams, UsageHistoryParams, User,
 };
 pub use envelope::{ApiMessage, Envelope, ResultInfo};
 pub use hold::{Capture, CaptureHold, CreateHold, Hold, HoldState};
@@ -54,5 +55,6 @@ pub use topup::{
     CreateTopup, ManualTopup, Topup, TopupEligibility, TopupLimits, TopupStatus, TopupStatusBody,
     TopupStatusResponse,
 };
+pub use topup_config::{SetTopupConfig, TopupConfig, TopupConfigSet};
 pub use transactions::{Transaction, TransactionList};
 pub use usage::{UsageGrouping, UsageHistory, UsageWindow};

@@ -5,6 +5,7 @@
 //! unchecked one. All problems are collected before the load fails, so that an operator mends
 //! them in one go. No secret is part of an error.
 
+mod auto_topup;
 mod database;
 mod http;
 mod jobs;
@@ -24,6 +25,7 @@ mod topup;
 use std::path::Path;
 
 pub use self::{
+    auto_topup::{AutoTopupConfig, Ceiling},
     database::{DatabaseConfig, DatabaseUrl},
     http::HttpConfig,
     jobs::JobsConfig,
@@ -52,6 +54,8 @@ pub struct Config {
     pub stripe: StripeConfig,
     /// What can be bought.
     pub topup: TopupConfig,
+    /// How accounts top themselves up.
+    pub auto_topup: AutoTopupConfig,
     /// What happens by itself.
     pub jobs: JobsConfig,
     /// What is written to standard error.
@@ -80,11 +84,16 @@ impl Config {
         let database = DatabaseConfig::read(reader);
         // Several nodes need one key, which none of them may make up for itself.
         let one_node = matches!(database.url, DatabaseUrl::Sqlite(_));
+        let http = HttpConfig::read(reader);
+        let security = SecurityConfig::read(reader, one_node);
+        let stripe = StripeConfig::read(reader);
+        let topup = TopupConfig::read(reader);
         Self {
-            http: HttpConfig::read(reader),
-            security: SecurityConfig::read(reader, one_node),
-            stripe: StripeConfig::read(reader),
-            topup: TopupConfig::read(reader),
+            http,
+            security,
+            stripe,
+            auto_topup: AutoTopupConfig::read(reader, topup.min_cents),
+            topup,
             jobs: JobsConfig::read(reader),
             log: LogConfig::read(reader),
             database,

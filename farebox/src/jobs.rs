@@ -7,12 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::App;
-use crate::billing::{self, BillingError};
+use crate::billing::{self, AutoTopups, BillingError};
 use crate::store::jobs;
 use crate::store::{StoreError, events, idempotency};
 
 /// For how long a job belongs to the worker that took it.
 const CLAIM: Duration = Duration::from_secs(120);
+
+/// The pause between two looks at the accounts that the committer has lowered, so that a burst of
+/// settlements costs ten looks a second and no more.
+const GATHERING: Duration = Duration::from_millis(100);
 
 /// How many jobs are done side by side.
 const WORKERS: usize = 4;
@@ -46,9 +50,33 @@ pub fn start(app: &Arc<App>) {
     every(app, "expired holds", jobs.poll, |app| async move {
         billing::expire_holds(&app).await
     });
+    let auto_topups = AutoTopups::default();
+    app.tasks.spawn(watch(app.clone(), auto_topups.clone()));
+    let sweep = app.config.auto_topup.sweep;
+    every(app, "automatic top-ups", sweep, move |app| {
+        let auto_topups = auto_topups.clone();
+        async move { auto_topups.sweep(&app).await }
+    });
     every(app, "what is too old", PAUSE_MAX, |app| async move {
         prune(&app).await
     });
+}
+
+/// Tops up the accounts that the committer has lowered. What is lost here, the sweep finds.
+async fn watch(app: Arc<App>, auto_topups: AutoTopups) {
+    loop {
+        let accounts = tokio::select! {
+            accounts = app.store.committer.lowered().next() => accounts,
+            () = app.stop.cancelled() => return,
+        };
+        if let Err(error) = auto_topups.top_up(&app, &accounts).await {
+            tracing::warn!(%error, "accounts that are low could not be looked at");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(GATHERING) => {}
+            () = app.stop.cancelled() => return,
+        }
+    }
 }
 
 /// Forgets what has served its time; answers how many rows that were.

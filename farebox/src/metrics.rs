@@ -44,6 +44,7 @@ pub struct Metrics {
     webhooks: Family<OutcomeLabels, Counter>,
     topups: Family<OutcomeLabels, Counter>,
     topups_open: Family<StateLabels, Gauge>,
+    auto_topups: Family<OutcomeLabels, Counter>,
     jobs: Gauge,
     job_failures: Counter,
     group_entries: Histogram,
@@ -65,6 +66,7 @@ impl Metrics {
             webhooks: Family::default(),
             topups: Family::default(),
             topups_open: Family::default(),
+            auto_topups: Family::default(),
             jobs: Gauge::default(),
             job_failures: Counter::default(),
             group_entries: Histogram::new(exponential_buckets(1.0, 2.0, 10)),
@@ -97,6 +99,8 @@ impl Metrics {
         all.register("topups_settled", help, self.topups.clone());
         let help = "Top-ups that are not settled, or wait for the operator in 'review'";
         all.register("topups_open", help, self.topups_open.clone());
+        let help = "Automatic top-ups, by what became of them; 'limit' is one that was not started";
+        all.register("auto_topups", help, self.auto_topups.clone());
         all.register(
             "jobs_waiting",
             "Jobs that are not done yet",
@@ -150,6 +154,13 @@ impl Metrics {
     /// A top-up was settled: `completed`, `closed` or `review`.
     pub fn topup_settled(&self, outcome: &'static str) {
         self.topups.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
+    /// An automatic top-up was `started`, `completed`, `interrupted` or set aside for `review`, or it failed
+    /// for one of the reasons that the customer is told.
+    pub fn auto_topup(&self, outcome: &'static str) {
+        let labels = OutcomeLabels { outcome };
+        self.auto_topups.get_or_create(&labels).inc();
     }
 
     /// How many top-ups are in each state just now.

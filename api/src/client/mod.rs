@@ -14,6 +14,7 @@ mod retry;
 mod send;
 mod spending_limit;
 mod tls;
+mod topup_config;
 mod wait;
 
 use std::fmt;
@@ -27,11 +28,12 @@ pub use observer::Exchange;
 pub use params::{
     CreditBalanceParams, HoldCaptureParams, HoldCreateParams, HoldListParams, HoldParams,
     InvoiceHistoryParams, InvoiceKind, InvoicePreviewParams, SpendingLimitParams,
-    SpendingLimitSetParams, TopupAccountParams, TopupCreateParams, TopupStatusParams,
-    TransactionOrder, TransactionsParams, UsageHistoryParams,
+    SpendingLimitSetParams, TopupAccountParams, TopupConfigSetParams, TopupCreateParams,
+    TopupStatusParams, TransactionOrder, TransactionsParams, UsageHistoryParams,
 };
 pub use resources::{AiGateway, Billing, Tokens, Topups, User};
 pub use spending_limit::SpendingLimits;
+pub use topup_config::TopupConfigs;
 
 /// A client for the management API. Cloning it is cheap and shares its connections.
 ///

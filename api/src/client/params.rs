@@ -1,6 +1,6 @@
 //! What the calls are made with, under the official SDKs' names.
 
-use crate::{CaptureHold, CreateHold, HoldState, SetSpendingLimit};
+use crate::{CaptureHold, CreateHold, HoldState, SetSpendingLimit, SetTopupConfig};
 
 /// For [`crate::Topups::status`] and [`crate::Topups::wait_until_completed`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -187,9 +187,19 @@ pub struct InvoicePreviewParams {
     pub account_id: String,
 }
 
-/// For [`crate::Topups::limits`] and [`crate::Topups::eligibility`].
+/// For [`crate::Topups::limits`], [`crate::Topups::eligibility`], [`crate::TopupConfigs::get`] and
+/// [`crate::TopupConfigs::delete`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TopupAccountParams {
     /// The account that would buy.
     pub account_id: String,
+}
+
+/// For [`crate::TopupConfigs::create`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopupConfigSetParams {
+    /// The account that tops itself up.
+    pub account_id: String,
+    /// When, and by how much.
+    pub config: SetTopupConfig,
 }

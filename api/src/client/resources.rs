@@ -8,8 +8,8 @@ use reqwest::header::HeaderValue;
 use super::send::Call;
 use super::{
     Client, CreditBalanceParams, Error, Holds, InvoiceHistoryParams, InvoicePreviewParams,
-    SpendingLimits, TopupAccountParams, TopupCreateParams, TopupStatusParams, TransactionsParams,
-    UsageHistoryParams, retry, wait,
+    SpendingLimits, TopupAccountParams, TopupConfigs, TopupCreateParams, TopupStatusParams,
+    TransactionsParams, UsageHistoryParams, retry, wait,
 };
 use crate::{
     CreateTopup, CreditBalance, InvoiceHistory, InvoicePreview, TokenVerify, Topup,
@@ -156,7 +156,7 @@ pub struct Topups<'a> {
     client: &'a Client,
 }
 
-impl Topups<'_> {
+impl<'a> Topups<'a> {
     /// Buys credit: `POST …/topup`. Needs `AI Gateway Write`.
     ///
     /// Every purchase carries an `Idempotency-Key`, a random one where `params` brings none, so
@@ -204,6 +204,14 @@ impl Topups<'_> {
     /// Any [`Error`]; [`Error::Decode`] for a status that the contract doesn't know.
     pub async fn status(self, params: TopupStatusParams) -> Result<TopupStatusResponse, Error> {
         self.ask_status(&params, 0).await
+    }
+
+    /// When the account tops itself up.
+    #[must_use]
+    pub const fn config(self) -> TopupConfigs<'a> {
+        TopupConfigs {
+            client: self.client,
+        }
     }
 
     /// What a top-up may be: `GET …/topup/limits`. Needs `AI Gateway Read`.

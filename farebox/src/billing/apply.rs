@@ -7,15 +7,16 @@
 
 use std::sync::Arc;
 
+use ledger::auto_topup::AUTHENTICATION_REQUIRED;
 use ledger::topup::{self, CloseReason, Decision, Expected, Facts, Mismatch};
 use ledger::{Account, Amount, Code, Operation};
 
 use crate::app::App;
-use crate::billing::{BillingError, invoices};
+use crate::billing::{BillingError, auto_topup, invoices};
 use crate::ids;
 use crate::store::committer::{Attached, Entry};
 use crate::store::topups::{self, Topup};
-use crate::stripe::{Invoice, InvoiceStatus, PaymentIntent, StripeError};
+use crate::stripe::{Invoice, InvoiceStatus, PaymentIntent, PaymentIntentStatus, StripeError};
 
 /// How often a void and a payment may cross each other before somebody else has to go on.
 const ROUNDS_MAX: usize = 3;
@@ -29,6 +30,33 @@ pub async fn apply_payment(
     app: &Arc<App>,
     topup: &Topup,
 ) -> Result<(Topup, Option<Invoice>), BillingError> {
+    apply(app, topup, Customer::MayAct).await
+}
+
+/// The same for a payment whose customer is not there to act on it: what waits for them is closed and
+/// voided. Only for whoever has claimed the top-up: anybody else might look while it is about to be paid.
+///
+/// # Errors
+/// As [`apply_payment`].
+pub(super) async fn conclude_unattended(
+    app: &Arc<App>,
+    topup: &Topup,
+) -> Result<(Topup, Option<Invoice>), BillingError> {
+    apply(app, topup, Customer::IsAway).await
+}
+
+/// Whether a payment can wait for its customer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Customer {
+    MayAct,
+    IsAway,
+}
+
+async fn apply(
+    app: &Arc<App>,
+    topup: &Topup,
+    customer: Customer,
+) -> Result<(Topup, Option<Invoice>), BillingError> {
     let Some(invoice_id) = &topup.invoice_id else {
         return Ok((topup.clone(), None));
     };
@@ -36,7 +64,9 @@ pub async fn apply_payment(
     let mut invoice = app.stripe.invoice(invoice_id).await?;
     for _ in 0..ROUNDS_MAX {
         let topup = topups::get(&app.store.db, &topup.id).await?;
-        let decision = decide(&topup, &invoice);
+        let decision = decide(&topup, &invoice, customer);
+        // Before it is void: then it may not tell any more.
+        let declined = declined(&invoice, customer);
         tracing::debug!(
             topup = topup.id,
             invoice = invoice.id,
@@ -52,7 +82,7 @@ pub async fn apply_payment(
         }
         // First, so that whoever finds the top-up completed finds its invoice too.
         invoices::note(app, &topup, &invoice, asked_at).await?;
-        carry_out(app, &topup, decision, &invoice).await?;
+        carry_out(app, &topup, decision, declined.as_deref()).await?;
         let settled = topups::get(&app.store.db, &topup.id).await?;
         return Ok((settled, Some(invoice)));
     }
@@ -61,7 +91,7 @@ pub async fn apply_payment(
     )))
 }
 
-fn decide(topup: &Topup, invoice: &Invoice) -> Decision {
+fn decide(topup: &Topup, invoice: &Invoice, customer: Customer) -> Decision {
     let account = topup.account.to_string();
     let expected = Expected {
         topup_id: &topup.id,
@@ -71,7 +101,11 @@ fn decide(topup: &Topup, invoice: &Invoice) -> Decision {
         currency: &topup.currency,
         livemode: topup.livemode,
     };
-    topup::decide(topup.state, &expected, &facts(invoice))
+    let rule = match customer {
+        Customer::MayAct => topup::decide,
+        Customer::IsAway => topup::decide_unattended,
+    };
+    rule(topup.state, &expected, &facts(invoice))
 }
 
 fn facts(invoice: &Invoice) -> Facts {
@@ -97,6 +131,19 @@ pub fn decline_code(intent: &PaymentIntent) -> Option<String> {
     let problem = intent.last_payment_error.as_ref()?;
     let declined = || problem.code.clone().filter(|code| code == "card_declined");
     problem.decline_code.clone().or_else(declined)
+}
+
+/// Why the card was declined, if it was. For whoever is away, a question is a no.
+fn declined(invoice: &Invoice, customer: Customer) -> Option<String> {
+    let intent = invoice.payment_intent()?;
+    let declined = decline_code(intent);
+    if declined.is_some() || customer == Customer::MayAct {
+        return declined;
+    }
+    match intent.status {
+        Some(PaymentIntentStatus::RequiresAction) => Some(AUTHENTICATION_REQUIRED.to_owned()),
+        _ => intent.last_payment_error.as_ref()?.code.clone(),
+    }
 }
 
 fn is_payable(invoice: &Invoice) -> bool {
@@ -130,20 +177,16 @@ async fn carry_out(
     app: &Arc<App>,
     topup: &Topup,
     decision: Decision,
-    invoice: &Invoice,
+    declined: Option<&str>,
 ) -> Result<(), BillingError> {
     let (db, now) = (&app.store.db, app.now());
     match decision {
         Decision::Credit => return credit(app, topup).await,
         Decision::Wait(waiting) => {
-            let declined = invoice.payment_intent().and_then(decline_code);
-            topups::wait(db, &topup.id, waiting, declined.as_deref(), now).await?;
+            topups::wait(db, &topup.id, waiting, declined, now).await?;
             return Ok(());
         }
-        Decision::Close(reason) => {
-            let declined = invoice.payment_intent().and_then(decline_code);
-            close(app, topup, reason, declined.as_deref()).await?;
-        }
+        Decision::Close(reason) => close(app, topup, reason, declined).await?,
         Decision::Review(mismatch) => set_aside(app, topup, mismatch).await?,
         Decision::Nothing => return Ok(()),
     }
@@ -151,7 +194,11 @@ async fn carry_out(
     Ok(())
 }
 
-async fn close(
+/// Closes a top-up that can't be paid any more; without effect where it is settled already.
+///
+/// # Errors
+/// [`BillingError::Store`].
+pub(super) async fn close(
     app: &Arc<App>,
     topup: &Topup,
     reason: CloseReason,
@@ -163,7 +210,11 @@ async fn close(
         (CloseReason::Voided | CloseReason::Abandoned, Some(_)) => CloseReason::Declined,
         _ => reason,
     };
-    if topups::close(&app.store.db, &topup.id, reason, declined, app.now()).await? {
+    let closed = match topup.is_unattended() {
+        true => auto_topup::close(app, topup, reason, declined).await?,
+        false => topups::close(&app.store.db, &topup.id, reason, declined, app.now()).await?,
+    };
+    if closed {
         app.metrics.topup_settled("closed");
         tracing::info!(topup = topup.id, account = %topup.account, %reason, "top-up closed");
     }
@@ -171,8 +222,12 @@ async fn close(
 }
 
 async fn set_aside(app: &Arc<App>, topup: &Topup, mismatch: Mismatch) -> Result<(), BillingError> {
+    let is_new = match topup.is_unattended() {
+        true => auto_topup::set_aside(app, topup, mismatch).await?,
+        false => topups::review(&app.store.db, &topup.id, mismatch, app.now()).await?,
+    };
     // Several look at the same top-up at once; one of them tells.
-    if !topups::review(&app.store.db, &topup.id, mismatch, app.now()).await? {
+    if !is_new {
         return Ok(());
     }
     app.metrics.topup_settled("review");
@@ -185,16 +240,24 @@ async fn set_aside(app: &Arc<App>, topup: &Topup, mismatch: Mismatch) -> Result<
 
 /// Writes the credit and completes the top-up, all or none and once for good.
 async fn credit(app: &Arc<App>, topup: &Topup) -> Result<(), BillingError> {
-    let attached = Some(Attached::CompleteTopup {
-        topup_id: topup.id.clone(),
-    });
+    let topup_id = topup.id.clone();
+    let attached = match topup.is_unattended() {
+        true => Attached::CompleteAutoTopup {
+            topup_id,
+            account: topup.account,
+        },
+        false => Attached::CompleteTopup { topup_id },
+    };
     let entry = Entry {
         operations: postings(topup)?,
-        attached,
+        attached: Some(attached),
     };
     let outcomes = app.store.committer.commit(entry).await?;
     if outcomes.iter().any(ledger::Outcome::is_new) {
         app.metrics.topup_settled("completed");
+        if topup.is_unattended() {
+            app.metrics.auto_topup("completed");
+        }
         tracing::info!(
             topup = topup.id, account = %topup.account, invoice = topup.invoice_id,
             amount_cents = topup.amount_cents, "top-up completed"

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Cents, CreditBalance, PaymentMethodSummary, TopupConfig};
+use api::{Cents, CreditBalance, PaymentMethodSummary};
 use ledger::{AccountId, Amount};
 
 use crate::app::App;
-use crate::billing::{BillingError, customer};
+use crate::billing::{BillingError, customer, topup_config};
 use crate::store::accounts::{self, Account};
 use crate::store::topups::Card;
 use crate::store::{StoreError, holds, topups};
@@ -38,7 +38,7 @@ pub async fn credit_balance(
             brand: card.brand,
             last4: card.last4,
         }),
-        topup_config: TopupConfig::default(),
+        topup_config: topup_config(app, account).await?,
         first_topup_success: topups.any_completed,
         available: Some(cents(balances.available())),
         held: Some(cents(balances.held())),

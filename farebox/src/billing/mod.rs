@@ -5,6 +5,7 @@
 //! there is decided by `ledger::topup::decide` over what Stripe says, and nowhere else.
 
 mod apply;
+mod auto_topup;
 mod balance;
 mod customer;
 mod events;
@@ -21,6 +22,7 @@ mod transactions;
 mod usage;
 
 pub use apply::{apply_invoice_event, apply_payment};
+pub use auto_topup::{AutoTopups, remove_topup_config, set_topup_config, topup_config};
 pub use balance::credit_balance;
 pub use customer::{ensure as ensure_customer, refresh_card};
 pub use events::{Noted, events_since_cursor, note_event, perform};

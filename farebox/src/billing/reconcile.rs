@@ -9,13 +9,13 @@ use ledger::topup::{CloseReason, State};
 
 use crate::app::App;
 use crate::billing::BillingError;
-use crate::billing::apply::{apply_payment, void};
+use crate::billing::apply::{apply_payment, close, conclude_unattended, void};
 use crate::billing::topup::CLAIM;
 use crate::ids;
 use crate::store::committer::CommitError;
 use crate::store::holds;
 use crate::store::topups::{self, Step, Topup};
-use crate::stripe::InvoiceStatus;
+use crate::stripe::{Invoice, InvoiceStatus};
 
 /// How many top-ups or holds one pass takes on.
 const PASS: i64 = 200;
@@ -48,7 +48,11 @@ async fn reconcile(app: &Arc<App>, topup: &Topup) -> Result<(), BillingError> {
     if is_interrupted(topup) {
         return abandon(app, &topup.id).await;
     }
-    let (looked, invoice) = apply_payment(app, topup).await?;
+    let (looked, invoice) = if topup.is_unattended() {
+        conclude(app, topup).await?
+    } else {
+        apply_payment(app, topup).await?
+    };
     let is_open = invoice.is_some_and(|invoice| invoice.status == InvoiceStatus::Open);
     let is_unsettled = matches!(looked.state, State::Started | State::Pending);
     if !is_unsettled || !is_open {
@@ -60,8 +64,22 @@ async fn reconcile(app: &Arc<App>, topup: &Topup) -> Result<(), BillingError> {
     Ok(())
 }
 
+/// Whether its driver is gone before the card could be charged. A look of somebody else's may have found
+/// the invoice and made it `pending`; where nobody is there to pay, that changes nothing.
 fn is_interrupted(topup: &Topup) -> bool {
-    topup.state == State::Started && topup.step < Step::Paying
+    let is_waiting = topup.state == State::Pending && topup.is_unattended();
+    (topup.state == State::Started || is_waiting) && topup.step < Step::Paying
+}
+
+/// Looks at a payment that nobody attends to any more, unless it is being driven.
+async fn conclude(app: &Arc<App>, topup: &Topup) -> Result<(Topup, Option<Invoice>), BillingError> {
+    let db = &app.store.db;
+    if !topups::claim(db, &topup.id, app.now_plus(CLAIM), app.now()).await? {
+        return Ok((topup.clone(), None));
+    }
+    let concluded = conclude_unattended(app, topup).await;
+    topups::release(db, &topup.id).await?;
+    concluded
 }
 
 /// Gives an interrupted top-up up, unless a repeat of its request has taken it on.
@@ -102,10 +120,7 @@ pub(super) async fn give_up(
         }
     }
     // No invoice, or a draft: it isn't final, Stripe never charges it by itself, nobody can pay it.
-    let declined = topup.decline_code.as_deref();
-    if topups::close(&app.store.db, &topup.id, reason, declined, app.now()).await? {
-        app.metrics.topup_settled("closed");
-    }
+    close(app, topup, reason, topup.decline_code.as_deref()).await?;
     let _ = app.changes.send(topup.id.clone());
     Ok(())
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ledger::AccountId;
+use ledger::auto_topup::AUTHENTICATION_REQUIRED;
 use ledger::topup::{CloseReason, State, Waiting};
 use secrecy::ExposeSecret;
 
@@ -24,7 +25,7 @@ use crate::store::{StoreError, idempotency};
 use crate::stripe::{CreateInvoice, CreateInvoiceItem, Invoice, PayInvoice, StripeError};
 
 /// How long a request drives its top-up. The SDKs wait for 60 seconds.
-const DRIVE_MAX: Duration = Duration::from_secs(50);
+pub(super) const DRIVE_MAX: Duration = Duration::from_secs(50);
 
 /// For how long a top-up belongs to whoever drives it or gives it up, unless the claim is renewed. Short,
 /// because the claim of a node that was killed keeps everybody else waiting, the customer included.
@@ -135,16 +136,12 @@ async fn begin(app: &Arc<App>, request: &TopupRequest) -> Result<Begun, BillingE
 async fn insert(app: &Arc<App>, request: &TopupRequest) -> Result<Begun, BillingError> {
     let now = app.now();
     let id = ids::ordered(now);
-    let fee_cents = app
-        .fee
-        .fee_cents(request.amount_cents)
-        .ok_or_else(|| BillingError::Internal("the fee is no amount".to_owned()))?;
     let new = NewTopup {
         id: &id,
         account: request.account,
         kind: "manual",
         amount_cents: request.amount_cents,
-        fee_cents,
+        fee_cents: fee_cents(app, request.amount_cents)?,
         currency: &app.config.topup.currency,
         livemode: app.stripe.livemode(),
         created_by: &request.created_by,
@@ -158,6 +155,12 @@ async fn insert(app: &Arc<App>, request: &TopupRequest) -> Result<Begun, Billing
     }
     tx.commit().await?;
     Ok(Begun::Now(Box::new(topups::get(&app.store.db, &id).await?)))
+}
+
+/// What is charged beside so much credit, in cents.
+pub(super) fn fee_cents(app: &App, amount_cents: i64) -> Result<i64, BillingError> {
+    let fee = app.fee.fee_cents(amount_cents);
+    fee.ok_or_else(|| BillingError::Internal("the fee is no amount".to_owned()))
 }
 
 /// Drives a claimed top-up, lets go of it, and keeps the answer if it won't change.
@@ -180,7 +183,7 @@ async fn finish(
 }
 
 /// Renews the claim for as long as `work` takes.
-async fn renewing<T>(app: &Arc<App>, id: &str, work: impl Future<Output = T>) -> T {
+pub(super) async fn renewing<T>(app: &Arc<App>, id: &str, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     loop {
         tokio::select! {
@@ -215,19 +218,23 @@ async fn drive(app: &Arc<App>, mut topup: Topup) -> Result<Driven, BillingError>
 
 /// All the calls, in their order. Without a card the customer pays in the browser.
 async fn charge(app: &Arc<App>, topup: &Topup) -> Result<(), BillingError> {
-    let (invoice_id, card) = prepare(app, topup).await?;
+    let customer = customer::ensure(app, topup.account).await?;
+    let requested = topup.requested_payment_method.as_deref();
+    let card = customer::card_to_charge(app, topup.account, &customer, requested).await?;
+    let invoice_id = prepare(app, topup, &customer).await?;
     match card {
         Some(card) => pay(app, topup, &invoice_id, card).await,
         None => Ok(()),
     }
 }
 
-/// Everything before the charge: customer, card, invoice with its lines, finalised.
-async fn prepare(app: &Arc<App>, topup: &Topup) -> Result<(String, Option<Card>), BillingError> {
-    let customer = customer::ensure(app, topup.account).await?;
-    let requested = topup.requested_payment_method.as_deref();
-    let card = customer::card_to_charge(app, topup.account, &customer, requested).await?;
-    let invoice = create_invoice(app, topup, &customer).await?;
+/// The invoice with its lines, finalised: everything between the card and the charge.
+pub(super) async fn prepare(
+    app: &Arc<App>,
+    topup: &Topup,
+    customer: &str,
+) -> Result<String, BillingError> {
+    let invoice = create_invoice(app, topup, customer).await?;
     let invoiced = Progress {
         invoice_id: Some(&invoice.id),
         ..Progress::default()
@@ -240,7 +247,7 @@ async fn prepare(app: &Arc<App>, topup: &Topup) -> Result<(String, Option<Card>)
         app.now(),
     )
     .await?;
-    add_lines(app, topup, &customer, &invoice.id).await?;
+    add_lines(app, topup, customer, &invoice.id).await?;
     let key = format!("topup:{}:fin", topup.id);
     let open = app.stripe.finalize_invoice(&invoice.id, &key).await?;
     let payment_intent_id = open.payment_intent().map(|intent| intent.id.as_str());
@@ -256,7 +263,7 @@ async fn prepare(app: &Arc<App>, topup: &Topup) -> Result<(String, Option<Card>)
         app.now(),
     )
     .await?;
-    Ok((invoice.id, card))
+    Ok(invoice.id)
 }
 
 async fn create_invoice(
@@ -315,7 +322,7 @@ async fn add_lines(
 
 /// Charges the card. What came of it is found out afterwards, by reading the invoice: the answer to
 /// this call is only a hint, and may never arrive.
-async fn pay(
+pub(super) async fn pay(
     app: &Arc<App>,
     topup: &Topup,
     invoice_id: &str,
@@ -327,10 +334,10 @@ async fn pay(
         ..Progress::default()
     };
     topups::advance(&app.store.db, &topup.id, Step::Paying, &progress, app.now()).await?;
-    // The customer is there: this is a request of theirs.
+    // The customer is there where this is a request of theirs.
     let how = PayInvoice {
         payment_method: Some(&payment_method),
-        off_session: false,
+        off_session: topup.is_unattended(),
     };
     let key = format!("topup:{}:pay:1", topup.id);
     match app.stripe.pay_invoice(invoice_id, &how, &key).await {
@@ -355,16 +362,16 @@ async fn note_decline(
     topup: &Topup,
     error: &StripeError,
 ) -> Result<(), BillingError> {
-    let StripeError::Card {
-        code, decline_code, ..
-    } = error
-    else {
-        return Ok(());
+    let code = match error {
+        _ if error.requires_authentication() && topup.is_unattended() => AUTHENTICATION_REQUIRED,
+        // No decline: the customer goes on.
+        _ if error.requires_authentication() => return Ok(()),
+        StripeError::Card {
+            code, decline_code, ..
+        } => decline_code.as_deref().unwrap_or(code),
+        _ => return Ok(()),
     };
-    if error.requires_authentication() {
-        return Ok(());
-    }
-    let decline_code = Some(decline_code.as_deref().unwrap_or(code));
+    let decline_code = Some(code);
     let progress = Progress {
         decline_code,
         ..Progress::default()

@@ -277,6 +277,12 @@ pub(super) enum TopupCommand {
     /// Whether a top-up would be taken, and why not
     #[command(after_help = CREDENTIALS)]
     Eligibility(ClientArgs),
+    /// When the account tops itself up
+    #[command(after_help = CREDENTIALS)]
+    Config {
+        #[command(subcommand)]
+        command: TopupConfigCommand,
+    },
     /// What became of a top-up
     #[command(after_help = CREDENTIALS)]
     Status {
@@ -288,6 +294,28 @@ pub(super) enum TopupCommand {
         #[command(flatten)]
         client: ClientArgs,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TopupConfigCommand {
+    /// What is set, and why it does not top itself up just now
+    #[command(after_help = CREDENTIALS)]
+    Get(ClientArgs),
+    /// Set it, in place of what was set; failures before count no more
+    #[command(after_help = CREDENTIALS)]
+    Set {
+        /// What a top-up buys, in cents; at least 1000
+        #[arg(long)]
+        amount: i64,
+        /// Below this much available one starts, in cents; at least 500
+        #[arg(long)]
+        threshold: i64,
+        #[command(flatten)]
+        client: ClientArgs,
+    },
+    /// Top up no more by itself
+    #[command(after_help = CREDENTIALS)]
+    Unset(ClientArgs),
 }
 
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use api::{
 use serde::Serialize;
 
 use crate::cli::args::{BalanceArgs, ClientArgs, TopupArgs, TopupCommand};
-use crate::cli::{Failure, show};
+use crate::cli::{Failure, show, topup_config};
 
 pub(super) fn client(args: &ClientArgs) -> Result<Client, Failure> {
     let mut builder = Client::builder().base_url(&args.base_url);
@@ -65,6 +65,7 @@ pub(super) async fn topup(args: TopupArgs) -> Result<(), Failure> {
             print(&asked.await.map_err(Failure::new)?, args.json)
         }
         TopupCommand::Eligibility(args) => eligibility(&args).await,
+        TopupCommand::Config { command } => topup_config::run(command).await,
         TopupCommand::Status {
             id,
             wait,
@@ -73,7 +74,7 @@ pub(super) async fn topup(args: TopupArgs) -> Result<(), Failure> {
     }
 }
 
-fn account(args: &ClientArgs) -> TopupAccountParams {
+pub(super) fn account(args: &ClientArgs) -> TopupAccountParams {
     TopupAccountParams {
         account_id: args.account.clone(),
     }

@@ -10,6 +10,7 @@ mod logging;
 mod reading;
 mod serve;
 mod show;
+mod topup_config;
 mod tour;
 
 use std::process::ExitCode;

@@ -151,6 +151,22 @@ fn the_largest_topup_is_not_below_the_smallest() {
 }
 
 #[test]
+fn ceilings_of_automatic_topups_go_together() {
+    check(
+        "[topup]\nmin_cents = 30000\n[auto_topup]\nday_max_cents = 20000\nmonth_max_cents = 10000\n\
+         day_max_count = 5\nmonth_max_count = 4\ncool_down_seconds = 1\nretry_after_seconds = 60",
+        &[],
+        &[
+            "farebox.toml: auto_topup.cool_down_seconds: 1 is out of bounds; write a number from 10 to 86400",
+            "farebox.toml: auto_topup.retry_after_seconds: 60 is out of bounds; write a number from 600 to 604800",
+            "farebox.toml: auto_topup.month_max_cents: a month's is smaller than a day's; raise it or lower auto_topup.day_max_cents",
+            "farebox.toml: auto_topup.month_max_count: a month's is smaller than a day's; raise it or lower auto_topup.day_max_count",
+            "farebox.toml: auto_topup.day_max_cents: not even the smallest top-up could be made; raise it to topup.min_cents, or set auto_topup.day_max_count to 0 to have none",
+        ],
+    );
+}
+
+#[test]
 fn a_broken_file_names_its_line_and_not_its_secret() {
     let text = problems("[stripe]\n\nsecret_key = sk_live_hush\n", &[]);
     assert!(text.contains("line 3 is not TOML"), "{text}");

@@ -18,6 +18,9 @@ use crate::http::{api, ops, webhooks};
     paths(
         api::topup::create,
         api::topup_status::check,
+        api::topup_config::get,
+        api::topup_config::set,
+        api::topup_config::delete,
         api::topup_limits::limits,
         api::topup_limits::eligibility,
         api::credit_balance::get,

@@ -42,6 +42,12 @@ pub fn router(app: Arc<App>) -> Router {
         )
         .route(&billing("topup"), post(api::topup::create))
         .route(&billing("topup/status"), post(api::topup_status::check))
+        .route(
+            &billing("topup/config"),
+            get(api::topup_config::get)
+                .post(api::topup_config::set)
+                .delete(api::topup_config::delete),
+        )
         .route(&billing("usage-history"), get(api::usage_history::get))
         .route(&billing("transactions"), get(api::transactions::list))
         .route(&billing("invoice-history"), get(api::invoice_history::get))

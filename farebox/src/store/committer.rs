@@ -15,8 +15,9 @@ use tokio::sync::{mpsc, oneshot};
 use crate::store::bulk::{Lock, Lookup, Write};
 use crate::store::db::{Db, Tx};
 use crate::store::hold_requests::{self, NewCapture, NewHold};
+use crate::store::lowered::Lowered;
 use crate::store::value::Value;
-use crate::store::{StoreError, ledger_rows as rows, spending, topups};
+use crate::store::{StoreError, auto_topups, ledger_rows as rows, spending, topups};
 
 /// Why a group of operations did not happen.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -42,6 +43,13 @@ pub enum Attached {
     CompleteTopup {
         /// Its id.
         topup_id: String,
+    },
+    /// The account's automatic top-up becomes `completed`, and those that failed before are forgotten.
+    CompleteAutoTopup {
+        /// Its id.
+        topup_id: String,
+        /// Whose.
+        account: AccountId,
     },
     /// What a caller of the API said about its hold.
     Hold(NewHold),
@@ -69,6 +77,7 @@ struct Waiting {
 #[derive(Debug, Clone)]
 pub struct Committer {
     queue: mpsc::Sender<Waiting>,
+    lowered: Arc<Lowered>,
 }
 
 /// What the committer tells the metrics about one group.
@@ -96,15 +105,26 @@ impl Committer {
         report: impl Fn(GroupReport) + Send + 'static,
     ) -> Result<Self, StoreError> {
         let (queue, waiting) = mpsc::channel(group_max.max(1) * 4);
+        let lowered = Arc::new(Lowered::default());
+        let told = lowered.clone();
         let runtime = tokio::runtime::Handle::current();
         std::thread::Builder::new()
             .name("committer".to_owned())
             .spawn(move || {
-                let context = Context { db, clock };
+                let context = Context {
+                    db,
+                    clock,
+                    lowered: told,
+                };
                 runtime.block_on(run(context, waiting, group_max.max(1), report));
             })
             .map_err(|error| StoreError::Database(error.to_string()))?;
-        Ok(Self { queue })
+        Ok(Self { queue, lowered })
+    }
+
+    /// The accounts that have less available since somebody last took them from there.
+    pub fn lowered(&self) -> &Lowered {
+        &self.lowered
     }
 
     /// Whether it can still be asked.
@@ -144,6 +164,7 @@ impl Committer {
 struct Context {
     db: Arc<Db>,
     clock: Clock,
+    lowered: Arc<Lowered>,
 }
 
 async fn run(
@@ -161,10 +182,16 @@ async fn run(
             entries: entries.len(),
             took: begun.elapsed(),
         });
+        let mut lowered = Vec::new();
         for (one, answer) in group.drain(..).zip(answers) {
+            if answer.is_ok() {
+                lowered.extend(one.entry.operations.iter().filter_map(Operation::payer));
+            }
             // A caller that has left learns of it by asking again with the same ids.
             let _ = one.reply.send(answer);
         }
+        // After the answers, so that nobody waits for it.
+        context.lowered.add(lowered);
     }
 }
 
@@ -312,6 +339,10 @@ async fn write_attached(
 ) -> Result<(), StoreError> {
     match row {
         Attached::CompleteTopup { topup_id } => topups::complete(tx, topup_id, now).await?,
+        Attached::CompleteAutoTopup { topup_id, account } => {
+            topups::complete(tx, topup_id, now).await?;
+            auto_topups::succeeded(tx, *account).await?;
+        }
         Attached::Hold(hold) => notes.holds.push(hold_requests::hold_values(hold, now)),
         Attached::Capture(capture) => {
             notes.captures.push(hold_requests::capture_values(capture));

@@ -64,6 +64,26 @@ impl Db {
         Ok(self.query(sql, params).await?.into_iter().next())
     }
 
+    /// Runs a reading statement for many ids: `{IDS}` stands in it where a column is compared with them,
+    /// and `params` are `$2` and on. One call to PostgreSQL, on SQLite a loop.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn query_each(
+        &self,
+        sql: &str,
+        ids: &[String],
+        params: &[Value],
+    ) -> Result<Vec<Row>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.read_each(&sql.replace("{IDS}", "= $1"), ids, params),
+            Self::Postgres(pool) => {
+                let client = pool.get().await?;
+                postgres::query_each(&client, &sql.replace("{IDS}", "= ANY($1)"), ids, params).await
+            }
+        }
+    }
+
     /// Runs one writing statement in a transaction of its own; returns how many rows it changed.
     ///
     /// # Errors

@@ -20,6 +20,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "reading_back",
         include_str!("../../migrations/0003_reading_back.sql"),
     ),
+    (
+        4,
+        "auto_topup",
+        include_str!("../../migrations/0004_auto_topup.sql"),
+    ),
 ];
 
 /// A number of our own among PostgreSQL's advisory locks: two nodes that start at once take turns.

@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod auto_topups;
 pub mod bulk;
 pub mod committer;
 pub mod db;
@@ -17,6 +18,7 @@ pub mod invoices;
 pub mod jobs;
 pub mod journal;
 mod ledger_rows;
+pub mod lowered;
 pub mod migrate;
 mod postgres;
 pub mod settings;

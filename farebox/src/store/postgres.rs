@@ -102,6 +102,20 @@ async fn read(
     rows.iter().map(row).collect()
 }
 
+/// Runs a reading statement whose `$1` are the ids and the rest `params`.
+pub(super) async fn query_each(
+    client: &Client,
+    sql: &str,
+    ids: &[String],
+    params: &[Value],
+) -> Result<Vec<Row>, StoreError> {
+    let statement = client.prepare_cached(sql).await?;
+    let mut all: Vec<&(dyn ToSql + Sync)> = vec![&ids];
+    all.extend(self::params(params));
+    let rows = client.query(&statement, &all).await?;
+    rows.iter().map(row).collect()
+}
+
 /// Writes rows and commits, without waiting in between. After a write that failed the server answers
 /// the `COMMIT` with a rollback, which is no error by itself: every write's answer is looked at.
 pub(super) async fn insert_and_commit<'a>(

@@ -75,6 +75,23 @@ impl Sqlite {
         rows
     }
 
+    /// The same once for each of the ids, which is `$1`.
+    pub(super) fn read_each(
+        &self,
+        sql: &str,
+        ids: &[String],
+        params: &[Value],
+    ) -> Result<Vec<Row>, StoreError> {
+        let connection = self.take_reader()?;
+        let rows = ids.iter().map(|id| {
+            let params = [&[id.into()], params].concat();
+            query(&connection, sql, &params)
+        });
+        let rows: Result<Vec<_>, _> = rows.collect();
+        self.lock_readers().push(connection);
+        Ok(rows?.concat())
+    }
+
     /// A reading connection that is nobody else's, for a transaction that may last.
     pub(super) async fn reader_of_its_own(
         &self,

@@ -101,6 +101,16 @@ pub struct Topup {
     pub looked_at: Timestamp,
 }
 
+impl Topup {
+    /// Whether nobody is there to act on it: the account tops itself up.
+    pub fn is_unattended(&self) -> bool {
+        self.kind == AUTO
+    }
+}
+
+/// The kind of a top-up that nobody asked for.
+pub const AUTO: &str = "auto";
+
 const SELECT: &str = "SELECT id, account_id, kind, amount_cents, fee_cents, currency, livemode, \
      created_by, requested_payment_method, state, step, waiting, close_reason, decline_code, mismatch, \
      invoice_id, payment_intent_id, payment_method_id, brand, last4, created_at, completed_at, \
@@ -423,16 +433,41 @@ pub async fn close(
     decline_code: Option<&str>,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let sql = "UPDATE topups SET state = 'closed', step = 'done', waiting = NULL, close_reason = $2, \
-         decline_code = $3, updated_at = $4, looked_at = $4 \
-         WHERE id = $1 AND state IN ('started', 'pending')";
-    let params = [
+    let params = close_params(id, reason, decline_code, now);
+    Ok(db.execute(CLOSE, &params).await? == 1)
+}
+
+/// The same as a part of a transaction.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub(super) async fn close_within(
+    tx: &mut Tx,
+    id: &str,
+    reason: CloseReason,
+    decline_code: Option<&str>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let params = close_params(id, reason, decline_code, now);
+    Ok(tx.execute(CLOSE, &params).await? == 1)
+}
+
+const CLOSE: &str = "UPDATE topups SET state = 'closed', step = 'done', waiting = NULL, close_reason = $2, \
+     decline_code = $3, updated_at = $4, looked_at = $4 \
+     WHERE id = $1 AND state IN ('started', 'pending')";
+
+fn close_params(
+    id: &str,
+    reason: CloseReason,
+    decline_code: Option<&str>,
+    now: Timestamp,
+) -> [Value; 4] {
+    [
         id.into(),
         reason.name().into(),
         decline_code.into(),
         now.millis().into(),
-    ];
-    Ok(db.execute(sql, &params).await? == 1)
+    ]
 }
 
 /// Notes the invoice of a top-up that was interrupted before it could do so itself.
@@ -463,11 +498,30 @@ pub async fn review(
     mismatch: Mismatch,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let sql = "UPDATE topups SET state = 'review', step = 'done', waiting = NULL, close_reason = NULL, \
-         mismatch = $2, updated_at = $3, looked_at = $3 WHERE id = $1 AND state <> 'completed' \
-         AND COALESCE(mismatch, '') <> $2";
-    let params = [id.into(), mismatch.name().into(), now.millis().into()];
-    Ok(db.execute(sql, &params).await? == 1)
+    let params = review_params(id, mismatch, now);
+    Ok(db.execute(REVIEW, &params).await? == 1)
+}
+
+/// The same as a part of a transaction.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub(super) async fn review_within(
+    tx: &mut Tx,
+    id: &str,
+    mismatch: Mismatch,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let params = review_params(id, mismatch, now);
+    Ok(tx.execute(REVIEW, &params).await? == 1)
+}
+
+const REVIEW: &str = "UPDATE topups SET state = 'review', step = 'done', waiting = NULL, \
+     close_reason = NULL, mismatch = $2, updated_at = $3, looked_at = $3 \
+     WHERE id = $1 AND state <> 'completed' AND COALESCE(mismatch, '') <> $2";
+
+fn review_params(id: &str, mismatch: Mismatch, now: Timestamp) -> [Value; 3] {
+    [id.into(), mismatch.name().into(), now.millis().into()]
 }
 
 /// The credit is being written in this transaction, so the top-up is completed. Only the committer

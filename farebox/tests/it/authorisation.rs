@@ -86,6 +86,21 @@ const ROUTES: &[(&str, &str, Guard)] = &[
         Guard::Write,
     ),
     (
+        "delete",
+        "/client/v4/accounts/{account_id}/ai-gateway/billing/topup/config",
+        Guard::Write,
+    ),
+    (
+        "get",
+        "/client/v4/accounts/{account_id}/ai-gateway/billing/topup/config",
+        Guard::Read,
+    ),
+    (
+        "post",
+        "/client/v4/accounts/{account_id}/ai-gateway/billing/topup/config",
+        Guard::Write,
+    ),
+    (
         "get",
         "/client/v4/accounts/{account_id}/ai-gateway/billing/topup/eligibility",
         Guard::Read,

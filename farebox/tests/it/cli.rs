@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use farebox::config::Config;
 use farebox::ids;
@@ -309,8 +310,43 @@ async fn buying_from_a_development_server() {
     );
     let error = refused(&["balance"], &client(&ready, &[]), 1).await;
     assert!(error.contains("CLOUDFLARE_API_TOKEN"), "{error}");
+    tops_itself_up(&by_token).await;
     let (status, log) = running.terminate().await;
     assert_eq!(status.code(), Some(0), "{log}");
+}
+
+/// Sets when the account tops itself up, sees that it does, and removes it.
+async fn tops_itself_up(by_token: &BTreeMap<String, String>) {
+    let config = ["topup", "config", "set", "--amount", "1500"];
+    let config = [&config[..], &["--threshold", "6000"]].concat();
+    let set = told(&config, by_token).await;
+    assert_eq!(
+        (&set["amount"], &set["threshold"]),
+        (&1500.into(), &6000.into())
+    );
+    let invoices = ["invoices", "--kind", "auto"];
+    let begun = Instant::now();
+    while told(&invoices, by_token).await["invoices"][0]["status"] != "paid" {
+        assert!(begun.elapsed() < Duration::from_secs(30));
+    }
+    let get = printed(&run(&["topup", "config", "get"], by_token).await, 0);
+    assert!(
+        get.contains("amount: 1500") && get.contains("error: null"),
+        "{get}"
+    );
+    let unset = told(&["topup", "config", "unset"], by_token).await;
+    assert_eq!(unset["amount"], Value::Null);
+    let small = [
+        "topup",
+        "config",
+        "set",
+        "--amount",
+        "999",
+        "--threshold",
+        "500",
+    ];
+    let error = refused(&small, by_token, 1).await;
+    assert!(error.contains("7001") && error.contains("1000"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

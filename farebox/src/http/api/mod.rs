@@ -7,6 +7,7 @@ pub mod invoice_preview;
 pub mod spending_limit;
 pub mod token_verify;
 pub mod topup;
+pub mod topup_config;
 pub mod topup_limits;
 pub mod topup_status;
 pub mod transactions;
