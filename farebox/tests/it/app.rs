@@ -183,6 +183,16 @@ impl TestApp {
         Some(app)
     }
 
+    /// A second Farebox on the same database, with the same clock and the same Stripe; none on SQLite, which
+    /// serves one.
+    pub async fn another_node(&self) -> Option<Arc<App>> {
+        if self.app.store.db.engine() == "sqlite" {
+            return None;
+        }
+        let config = configure(&self._database, &self.stripe, &[]);
+        Some(App::start(config, clock(&self.ahead)).await.unwrap())
+    }
+
     /// Gives the account the sandbox's cards; `pm_card_visa` is the default.
     pub async fn add_cards(&self) {
         self.add_cards_to(self.account).await;

@@ -189,6 +189,69 @@ fn deliver(stripe: &sandbox::Stripe, deliver: bool) {
     });
 }
 
+/// A call in the course of an automatic top-up, whether Stripe has done it when the process is killed, and
+/// whether so much time passes that nothing of the process is left.
+const AUTOMATIC: &[(&str, &str, FaultAction, bool)] = &[
+    ("POST", "/v1/invoices", FaultAction::HangAfter, true),
+    (
+        "POST",
+        "/v1/invoices/*/finalize",
+        FaultAction::HangAfter,
+        true,
+    ),
+    ("POST", "/v1/invoices/*/pay", FaultAction::HangBefore, false),
+    // Charged, and not credited.
+    ("POST", "/v1/invoices/*/pay", FaultAction::HangAfter, false),
+    ("GET", "/v1/invoices/*", FaultAction::HangBefore, false),
+];
+
+async fn in_an_automatic_topup(engine: Engine) {
+    let all = AUTOMATIC.iter().map(|case| automatic_dies(engine, case));
+    let done = stream::iter(all).buffer_unordered(AT_ONCE);
+    done.collect::<()>().await;
+}
+
+async fn automatic_dies(engine: Engine, case: &(&str, &str, FaultAction, bool)) {
+    let Some(mut site) = Site::new(engine, VISA).await else {
+        return;
+    };
+    let (method, path, action, day_passes) = case;
+    let what = format!("{engine:?} {action:?} {method} {path}, automatic");
+    for (option, seconds) in [("COOL_DOWN", "10"), ("SWEEP", "5")] {
+        let option = format!("FAREBOX_AUTO_TOPUP__{option}_SECONDS");
+        site.variables.insert(option, seconds.to_owned());
+    }
+    let (running, url) = site.serve().await;
+    // What is charged must not be credited by a webhook before the process dies.
+    deliver(&site.stripe, false);
+    let hang = site.stripe.add_fault(Fault {
+        method: Some((*method).to_owned()),
+        ..fault(path, 1, action.clone())
+    });
+    site.tops_itself_up(&url).await;
+    site.stripe.hanging(hang).await;
+    running.kill_9();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    site.stripe.clear_faults();
+    let rows = truth::rows(&site.beside(), site.account).await;
+    assert_eq!(
+        (rows.len(), rows[0].state.as_str()),
+        (1, "started"),
+        "{what}"
+    );
+    if *day_passes {
+        site.a_day_passes().await;
+    }
+    let (running, _) = site.serve().await;
+    site.is_bought(&what).await;
+    let (status, log) = running.terminate().await;
+    assert_eq!(status.code(), Some(0), "{what}: {log}");
+    site.books_are_right(&what).await;
+    truth::assert_agree(&what, &site.stripe, &site.beside(), site.account).await;
+    let charged = truth::charged_cents(&site.stripe, site.account);
+    assert_eq!(charged, [5000], "{what}: one charge, and its credit");
+}
+
 /// Names the database for [`writer`].
 const WRITER: &str = "CRASH_WRITER_ACCOUNT";
 
@@ -301,4 +364,9 @@ macro_rules! crashes {
     };
 }
 
-crashes![at_every_step, right_after_a_webhook, under_load];
+crashes![
+    at_every_step,
+    right_after_a_webhook,
+    in_an_automatic_topup,
+    under_load
+];

@@ -125,6 +125,15 @@ impl Site {
         (status, body.unwrap())
     }
 
+    /// Sets when the account, which has nothing, tops itself up: so it does at once.
+    pub async fn tops_itself_up(&self, url: &str) {
+        let path = format!("{url}/client/v4/accounts/{}", self.account);
+        let url = format!("{path}/ai-gateway/billing/topup/config");
+        let request = http_client().post(url).bearer_auth(&self.token);
+        let request = request.body(json!({ "amount": CENTS, "threshold": 1000 }).to_string());
+        assert_eq!(request.send().await.unwrap().status(), 200);
+    }
+
     /// Repeats the call as the SDKs do, until it is answered for good.
     pub async fn buy_until_answered(&self, url: &str) -> (u16, Value) {
         let begun = Instant::now();
@@ -158,6 +167,20 @@ impl Site {
         while !truth::is_settled(&db, self.account).await {
             let rows = truth::rows(&db, self.account).await;
             assert!(begun.elapsed() < PATIENCE, "{what}: {rows:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until a top-up is completed and none is on its way. Another one may have to be given up first.
+    pub async fn is_bought(&self, what: &str) {
+        let (db, begun) = (self.beside(), Instant::now());
+        loop {
+            self.is_settled(what).await;
+            let rows = truth::rows(&db, self.account).await;
+            if rows.iter().any(|row| row.state == "completed") {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE * 2, "{what}: {rows:?}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
