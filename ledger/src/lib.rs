@@ -35,6 +35,7 @@ mod names;
 mod operation;
 mod refusal;
 mod replay;
+pub mod reversal;
 pub mod topup;
 mod transfer;
 

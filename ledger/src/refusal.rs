@@ -91,6 +91,8 @@ refusals! {
         "A running total would leave its range; an operator must look at the account.";
     82 SpendingLimitExceeded "spending_limit_exceeded"
         "The customer's spending limit would be passed; wait until its window has moved on, or raise it.";
+    83 AccountFrozen "account_frozen"
+        "The customer's spending is frozen while a payment is disputed; wait until the dispute is over.";
 }
 
 impl Refusal {
@@ -122,7 +124,7 @@ impl Refusal {
             Self::InsufficientCredit => true,
             // The posted totals only ever grow.
             Self::Overflow => false,
-            Self::SpendingLimitExceeded => true,
+            Self::SpendingLimitExceeded | Self::AccountFrozen => true,
         }
     }
 

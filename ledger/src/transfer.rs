@@ -23,8 +23,12 @@ named! {
         WriteOff = "write_off",
         /// An operator's correction.
         Adjustment = "adjustment",
-        /// A payment that was refunded or lost in a dispute: customer → clearing.
+        /// A payment that was taken back from outside, refunded or lost in a dispute: customer → clearing.
         Reversal = "reversal",
+        /// A payment that the operator refunds: customer → clearing.
+        Refund = "refund",
+        /// What a refund or a dispute took, given back because its money came back: clearing → customer.
+        Reinstatement = "reinstatement",
     }
 }
 
@@ -39,6 +43,8 @@ impl Code {
             Self::WriteOff => 5,
             Self::Adjustment => 6,
             Self::Reversal => 7,
+            Self::Refund => 8,
+            Self::Reinstatement => 9,
         }
     }
 
@@ -51,12 +57,14 @@ impl Code {
     }
 
     /// Whether a single transfer with this code may take a customer below zero. Only a reversal
-    /// may: the money has already left, whether or not the credits were spent. A hold never may.
+    /// may: the money has already left, whether or not the credits were spent. The operator's own refund
+    /// may not, because it takes the credit first. A hold never may.
     pub const fn may_overdraw(self) -> bool {
         match self {
             Self::Reversal => true,
             Self::TopUp | Self::TopUpFee | Self::Usage => false,
             Self::Promotion | Self::WriteOff | Self::Adjustment => false,
+            Self::Refund | Self::Reinstatement => false,
         }
     }
 }

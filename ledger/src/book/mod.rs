@@ -10,6 +10,8 @@ mod money;
 mod resolve;
 mod shelf;
 
+use std::collections::HashSet;
+
 use crate::account::{Account, Balances};
 use crate::hold::Hold;
 use crate::id::{AccountId, Timestamp, TransferId};
@@ -28,6 +30,8 @@ pub struct Book {
     transfers: Shelf<TransferId, Transfer>,
     /// Of customers with a limit. It is never written: what is settled follows from the transfers.
     spending: Shelf<AccountId, Spending>,
+    /// Customers who may not spend. Nothing here changes it.
+    frozen: HashSet<AccountId>,
 }
 
 /// Whether an operation moved money now or had done so before.
@@ -80,6 +84,7 @@ impl Book {
             holds: Shelf::new(),
             transfers: Shelf::new(),
             spending: Shelf::new(),
+            frozen: HashSet::new(),
         }
     }
 
@@ -102,6 +107,16 @@ impl Book {
     /// what the book knows, since that was another moment's.
     pub fn load_spending(&mut self, account: AccountId, spending: Spending) {
         self.spending.replace(account, spending);
+    }
+
+    /// Says whether a customer may spend just now; one of whom nothing was said may. Like spending it is the
+    /// latest word that counts.
+    pub fn set_frozen(&mut self, account: AccountId, frozen: bool) {
+        if frozen {
+            self.frozen.insert(account);
+        } else {
+            self.frozen.remove(&account);
+        }
     }
 
     /// What counts against a customer's limit, or `None` where none was loaded.

@@ -32,6 +32,7 @@ impl Book {
             (Some(id), Some((_, totals))) => self.plan_spending(id, totals, transfer.amount)?,
             _ => None,
         };
+        self.refuse_frozen(transfer.usage_of())?;
 
         // From here on it must succeed. The accounts differ, so neither write undoes the other.
         for (account, totals) in [debited, credited].into_iter().flatten() {
@@ -67,6 +68,7 @@ impl Book {
             // It counts as held from now on; what is settled grows with its posts.
             self.plan_spending(account, held, transfer.amount)?;
         }
+        self.refuse_frozen(Some(account))?;
 
         // From here on it must succeed.
         self.accounts.put(account, totals);
@@ -99,6 +101,14 @@ impl Book {
         }
         let settled = spending.with_settled(amount).ok_or(Refusal::Overflow)?;
         Ok(Some(settled))
+    }
+
+    /// Refuses new spending; what was held before may still be posted.
+    fn refuse_frozen(&self, spender: Option<AccountId>) -> Result<(), Refusal> {
+        match spender {
+            Some(account) if self.frozen.contains(&account) => Err(Refusal::AccountFrozen),
+            _ => Ok(()),
+        }
     }
 
     fn find_customer(&self, account: Account) -> Result<Customer, Refusal> {

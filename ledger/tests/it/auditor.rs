@@ -5,12 +5,12 @@
 //! count everything afresh at every step. Between steps the changes go to a small store of plain
 //! maps and the book may be thrown away, so that what the store must load is tested too.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ledger::{
-    Account, AccountId, Amount, Balances, Book, Hold, Limit, Operation, Period, Refusal, Spending,
-    Status, Strategy, Timestamp, Transfer, TransferId, replay,
+    Account, AccountId, Amount, Balances, Book, Code, Hold, Limit, Operation, Period, Refusal,
+    Spending, Status, Strategy, Timestamp, Transfer, TransferId, replay,
 };
 
 use crate::generate::{Generator, Random, customer};
@@ -61,6 +61,9 @@ impl Tally {
             Ok(statuses) => {
                 for (operation, status) in group.iter().zip(statuses) {
                     self.reach(&format!("{} {status:?}", kind(operation)));
+                    if let Operation::Transfer { code, .. } = operation {
+                        self.reach(&format!("{code} {status:?}"));
+                    }
                 }
             }
             Err((index, refusal)) => {
@@ -80,8 +83,14 @@ impl Tally {
         let accepted = ["transfer", "hold", "post", "void", "expire"]
             .iter()
             .flat_map(|kind| [format!("{kind} New"), format!("{kind} Exists")]);
+        let codes = Code::ALL
+            .iter()
+            .flat_map(|code| [format!("{code} New"), format!("{code} Exists")]);
         let refused = Refusal::ALL.iter().map(|refusal| refusal.name().to_owned());
-        let all = accepted.chain(refused).chain(["group undone".to_owned()]);
+        let all = accepted
+            .chain(codes)
+            .chain(refused)
+            .chain(["group undone".to_owned()]);
         all.filter(|what| !self.reached.contains_key(what))
             .collect()
     }
@@ -181,6 +190,7 @@ impl<'a> Episode<'a> {
             accepted: Vec::new(),
             accepted_at: Vec::new(),
             limits: BTreeMap::new(),
+            frozen: BTreeSet::new(),
         };
         let (asked, book) = (Vec::new(), Book::new());
         Self {
@@ -209,6 +219,7 @@ impl<'a> Episode<'a> {
             self.now += i64::from(self.random.small(4));
         }
         self.change_limits();
+        self.change_frozen();
         let now = Timestamp::from_millis(self.now);
         let size = if self.random.one_in(4) {
             1 + self.random.below(5)
@@ -238,6 +249,9 @@ impl<'a> Episode<'a> {
         self.store.prefetch(&mut self.book, &group);
         self.store
             .load_spending(&mut self.book, &self.model.limits, now);
+        for id in &self.model.customers {
+            self.book.set_frozen(*id, self.model.frozen.contains(id));
+        }
         let expected = self.model.apply(&group, now);
         let got = match self.book.apply(&group, now) {
             Ok(outcomes) => Ok(outcomes.iter().map(|outcome| outcome.status).collect()),
@@ -269,6 +283,16 @@ impl<'a> Episode<'a> {
         let early = self.now < 20 * 86_400_000;
         if early && !self.model.limits.is_empty() && self.random.one_in(12) {
             self.now += i64::try_from(self.random.below(2 * 86_400_000)).unwrap();
+        }
+    }
+
+    /// Freezes a customer now and then, for a while.
+    fn change_frozen(&mut self) {
+        if self.random.one_in(60) {
+            self.model.frozen.insert(customer(self.random.small(3)));
+        }
+        if self.random.one_in(10) {
+            self.model.frozen.pop_first();
         }
     }
 

@@ -40,7 +40,8 @@ impl Generator<'_> {
 
     fn fresh(&mut self, id: TransferId) -> Operation {
         let reference = self.reference();
-        match self.random.below(12) {
+        match self.random.below(13) {
+            12 => self.money_goes_back(id, reference),
             0..=2 => Operation::Transfer {
                 id,
                 debit: Account::Clearing,
@@ -88,6 +89,27 @@ impl Generator<'_> {
                     _ => Operation::Expire { id, account, hold },
                 }
             }
+        }
+    }
+
+    /// A refund or a lost dispute, or its money that comes back.
+    fn money_goes_back(&mut self, id: TransferId, reference: String) -> Operation {
+        let (customer, amount) = (Account::Customer(self.customer()), self.amount());
+        let code = *self
+            .random
+            .pick(&[Code::Reversal, Code::Refund, Code::Reinstatement]);
+        let (debit, credit) = if code == Code::Reinstatement {
+            (Account::Clearing, customer)
+        } else {
+            (customer, Account::Clearing)
+        };
+        Operation::Transfer {
+            id,
+            debit,
+            credit,
+            amount,
+            code,
+            reference,
         }
     }
 

@@ -14,6 +14,7 @@ mod limit;
 mod model;
 mod refusals;
 mod replay;
+mod reversal;
 mod rules;
 mod shape;
 mod source;

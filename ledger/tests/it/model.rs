@@ -4,7 +4,7 @@
 //! It keeps no totals and changes nothing in place. It collects every reason against an operation
 //! and gives the one with the smallest number, where the book stops at the first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{
     Account, AccountId, Amount, Code, HoldState, Limit, Operation, Period, Refusal, Status,
@@ -38,6 +38,8 @@ pub(crate) struct Model {
     /// When each of them was.
     pub(crate) accepted_at: Vec<Timestamp>,
     pub(crate) limits: BTreeMap<AccountId, Limit>,
+    /// Who may not spend just now.
+    pub(crate) frozen: BTreeSet<AccountId>,
 }
 
 impl Model {
@@ -117,6 +119,8 @@ impl Model {
                     against(debits > MOST, Refusal::Overflow);
                     let passed = *code == Code::Usage && self.passes_limit(id, amount, now);
                     against(passed, Refusal::SpendingLimitExceeded);
+                    let frozen = *code == Code::Usage && self.frozen.contains(&id);
+                    against(frozen, Refusal::AccountFrozen);
                 }
                 if let Account::Customer(id) = *credit {
                     against(self.credits_posted(id) + amount > MOST, Refusal::Overflow);
@@ -143,6 +147,7 @@ impl Model {
                 );
                 let passed = *code == Code::Usage && self.passes_limit(*account, amount, now);
                 against(passed, Refusal::SpendingLimitExceeded);
+                against(self.frozen.contains(account), Refusal::AccountFrozen);
             }
             _ => reasons.extend(self.reasons_against_resolving(operation, now)),
         }

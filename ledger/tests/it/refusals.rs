@@ -52,6 +52,7 @@ fn numbers_names_and_finality_do_not_change() {
         80 insufficient_credit transient
         81 overflow final
         82 spending_limit_exceeded transient
+        83 account_frozen transient
     ";
     let expected: Vec<&str> = expected
         .lines()

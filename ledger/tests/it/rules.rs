@@ -430,6 +430,41 @@ tables! {
         hold H2 A>revenue 0 usage exp=10             | ok
     ";
 
+    a_refund_takes_only_what_is_there = "
+        account A
+        fund A 100
+        hold H1 A>revenue 70 usage exp=10            | ok
+        transfer T1 A>clearing 31 refund             | insufficient_credit
+        transfer T1 A>clearing 30 refund             | ok
+        transfer T2 clearing>A 30 reinstatement      | ok
+        balance A                                    | posted=100 held=70 available=30
+        post P1 A.H1 70                              | ok
+        balance A                                    | posted=30 held=0 available=30
+    ";
+
+    a_frozen_customer_spends_nothing_new = "
+        account A
+        account B
+        fund A 100
+        fund B 100
+        hold H1 A>revenue 40 usage exp=10            | ok
+        freeze A
+        hold H2 A>revenue 1 usage exp=10             | account_frozen
+        hold H2 A>revenue 0 usage exp=10             | account_frozen
+        transfer T1 A>revenue 1 usage                | account_frozen
+        # What else is wrong is said first.
+        hold H2 A>revenue 61 usage exp=10            | insufficient_credit
+        # What was admitted before is settled, money comes and goes, and nobody else is touched.
+        post P1 A.H1 10                              | ok
+        transfer T2 clearing>A 5 top_up              | ok
+        transfer T3 A>clearing 5 reversal            | ok
+        hold H3 B>revenue 1 usage exp=10             | ok
+        # The same again is no new spending.
+        hold H1 A>revenue 40 usage exp=10            | exists
+        thaw A
+        hold H2 A>revenue 1 usage exp=10             | ok
+    ";
+
     totals_stay_in_range = "
         account A credits=max-1
         account B credits=5 debits=max-1

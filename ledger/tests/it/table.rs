@@ -9,6 +9,7 @@
 //! hold H1 A>revenue 100 usage exp=10           | ok
 //! post P1 A.H1 40 last + void V1 A.H2          | hold_not_found@1
 //! limit A 100 daily fixed                      what A may spend in a window
+//! freeze A                                     A may not spend; `thaw A` ends it
 //! tick 5                                       time goes on by 5 ms, or days as `1d`; it starts at 0
 //! balance A                                    | posted=500 held=100 available=400
 //! state H1                                     | open 40/100
@@ -85,6 +86,11 @@ impl Run {
                 String::new()
             }
             "limit" => self.limit(&words),
+            "freeze" | "thaw" => {
+                self.book
+                    .set_frozen(customer(words[1]), words[0] == "freeze");
+                String::new()
+            }
             "balance" => self.balance(words[1]),
             "state" => self.state(words[1]),
             "changes" => self.changes(),

@@ -186,7 +186,8 @@ fn codes_keep_their_numbers() {
         .collect();
     assert_eq!(
         names.join(", "),
-        "1 top_up, 2 top_up_fee, 3 usage, 4 promotion, 5 write_off, 6 adjustment, 7 reversal"
+        "1 top_up, 2 top_up_fee, 3 usage, 4 promotion, 5 write_off, 6 adjustment, 7 reversal, \
+         8 refund, 9 reinstatement"
     );
     for code in Code::ALL {
         assert_eq!(Code::from_name(code.name()), Some(*code));
