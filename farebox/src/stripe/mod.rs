@@ -10,6 +10,7 @@
 
 mod call;
 mod customers;
+mod disputes;
 mod error;
 mod event;
 mod events;
@@ -33,6 +34,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use self::{
     customers::{CreateCustomer, Customer},
+    disputes::{Dispute, DisputeFilter, DisputeStatus, Movement},
     error::StripeError,
     event::{Event, EventError, Incoming, Thin},
     invoice::{Invoice, InvoiceStatus, PaymentIntent, PaymentIntentStatus, PaymentProblem},
@@ -41,7 +43,7 @@ pub use self::{
     invoices::{CreateInvoice, InvoiceFilter, PayInvoice},
     list::{Listed, Pages},
     payment_methods::{Card, PaymentMethod},
-    refunds::{Refund, RefundFilter, RefundStatus},
+    refunds::{CreateRefund, Refund, RefundFilter, RefundStatus},
     setup_intents::{SetupIntent, SetupIntentStatus},
 };
 

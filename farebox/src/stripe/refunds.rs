@@ -1,4 +1,4 @@
-//! Refunds, which Farebox reads and never makes: a refund takes credit back.
+//! Refunds: money that goes back to the card it came from. A refund takes credit back.
 
 use serde::Deserialize;
 
@@ -49,6 +49,19 @@ pub struct Refund {
     pub metadata: Metadata,
 }
 
+/// A refund to be made.
+#[derive(Debug, Clone)]
+pub struct CreateRefund<'a> {
+    /// `pi_…`, whose money goes back.
+    pub payment_intent: &'a str,
+    /// In the currency's smallest unit.
+    pub amount: i64,
+    /// `duplicate`, `fraudulent` or `requested_by_customer`.
+    pub reason: Option<&'a str>,
+    /// At most 50 entries, keys to 40 characters, values to 500 (Stripe's limits).
+    pub metadata: &'a [(&'a str, &'a str)],
+}
+
 /// Which refunds to list.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RefundFilter<'a> {
@@ -65,6 +78,20 @@ impl Listed for Refund {
 }
 
 impl Stripe {
+    /// Gives money back (`POST /v1/refunds`).
+    ///
+    /// # Errors
+    ///
+    /// As any call to Stripe; [`StripeError::Invalid`] where there is not so much to give back, or the
+    /// payment is disputed.
+    pub async fn create_refund(
+        &self,
+        new: &CreateRefund<'_>,
+        idempotency_key: &str,
+    ) -> Result<Refund, StripeError> {
+        self.send(create(new, idempotency_key)).await
+    }
+
     /// Reads a refund (`GET /v1/refunds/{id}`).
     ///
     /// # Errors
@@ -82,6 +109,14 @@ impl Stripe {
             .with_some("created[gte]", filter.created_gte);
         Pages::new(self, call)
     }
+}
+
+fn create(new: &CreateRefund<'_>, idempotency_key: &str) -> Call {
+    Call::post("/v1/refunds", idempotency_key)
+        .with("payment_intent", new.payment_intent)
+        .with("amount", new.amount)
+        .with_some("reason", new.reason)
+        .metadata(new.metadata)
 }
 
 #[cfg(test)]
