@@ -25,6 +25,7 @@ mod client;
 mod envelope;
 mod hold;
 mod invoices;
+mod reversal;
 mod spending_limit;
 mod token;
 mod topup;
@@ -36,17 +37,19 @@ pub use balance::{CreditBalance, PaymentMethodSummary};
 pub use cents::{Cents, ParseCentsError};
 #[cfg(feature = "client")]
 pub use client::{
-    AiGateway, Billing, Client, ClientBuilder, CreditBalanceParams, Error, Exchange, Failure,
-    HoldCaptureParams, HoldCreateParams, HoldListParams, HoldParams, Holds, InvoiceHistoryParams,
-    InvoiceKind, InvoicePreviewParams, SpendingLimitParams, SpendingLimitSetParams, SpendingLimits,
-    Tokens, TopupAccountParams, TopupConfigSetParams, TopupConfigs, TopupCreateParams,
-    TopupStatusParams, Topups, TransactionOrder, TransactionsParams, UsageHistoryParams, User,
+    AiGateway, Billing, Client, ClientBuilder, CreditBalanceParams, DisputeListParams, Disputes,
+    Error, Exchange, Failure, HoldCaptureParams, HoldCreateParams, HoldListParams, HoldParams,
+    Holds, InvoiceHistoryParams, InvoiceKind, InvoicePreviewParams, RefundCreateParams,
+    RefundListParams, Refunds, SpendingLimitParams, SpendingLimitSetParams, SpendingLimits, Tokens,
+    TopupAccountParams, TopupConfigSetParams, TopupConfigs, TopupCreateParams, TopupStatusParams,
+    Topups, TransactionOrder, TransactionsParams, UsageHistoryParams, User,
 };
 pub use envelope::{ApiMessage, Envelope, ResultInfo};
 pub use hold::{Capture, CaptureHold, CreateHold, Hold, HoldState};
 pub use invoices::{
     BilledInvoice, InvoiceHistory, InvoiceLine, InvoicePeriod, InvoicePreview, InvoicePricing,
 };
+pub use reversal::{CreateRefund, Dispute, Refund, RefundReason};
 pub use spending_limit::{
     LimitDuration, LimitStrategy, SetSpendingLimit, SpendingLimit, SpendingLimitConfig,
 };

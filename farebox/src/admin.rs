@@ -14,8 +14,14 @@ use crate::store::accounts::{self, User};
 use crate::store::db::Db;
 use crate::store::tokens::{self, Token};
 
-/// The permissions that a token may carry (contract: section 2).
-pub const PERMISSIONS: [&str; 3] = ["AI Gateway Read", "AI Gateway Write", "AI Gateway Run"];
+/// The permissions that a token may carry: Cloudflare's (contract: section 2), and Farebox's own for what
+/// only its operator may do.
+pub const PERMISSIONS: [&str; 4] = [
+    "AI Gateway Read",
+    "AI Gateway Write",
+    "AI Gateway Run",
+    "Farebox Operator",
+];
 
 /// Something to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -14,7 +14,7 @@ use crate::http::Throttle;
 use crate::keyring::{Keyring, KeyringError};
 use crate::metrics::Metrics;
 use crate::store::committer::Clock;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, reversals};
 use crate::stripe::{SettingsError, Stripe};
 
 /// How many changed top-ups a slow waiter may miss before it looks for itself.
@@ -95,6 +95,8 @@ impl App {
         let counted = metrics.clone();
         let report = move |group| counted.group_committed(group);
         let store = Store::open(&config.database, clock.clone(), report).await?;
+        // The operator may have decided otherwise since the disputes came.
+        reversals::refreeze_all(&store.db, config.disputes.freeze_spending).await?;
         let keyring = Keyring::open(key.expose_secret(), &store.db).await?;
         Ok(Arc::new(Self {
             throttle: Throttle::new(config.http.auth_failures_per_minute),

@@ -7,6 +7,7 @@
 
 mod auto_topup;
 mod database;
+mod disputes;
 mod http;
 mod jobs;
 mod layers;
@@ -27,6 +28,7 @@ use std::path::Path;
 pub use self::{
     auto_topup::{AutoTopupConfig, Ceiling},
     database::{DatabaseConfig, DatabaseUrl},
+    disputes::DisputesConfig,
     http::HttpConfig,
     jobs::JobsConfig,
     log::{LogConfig, LogFormat},
@@ -56,6 +58,8 @@ pub struct Config {
     pub topup: TopupConfig,
     /// How accounts top themselves up.
     pub auto_topup: AutoTopupConfig,
+    /// What a disputed payment means.
+    pub disputes: DisputesConfig,
     /// What happens by itself.
     pub jobs: JobsConfig,
     /// What is written to standard error.
@@ -94,6 +98,7 @@ impl Config {
             stripe,
             auto_topup: AutoTopupConfig::read(reader, topup.min_cents),
             topup,
+            disputes: DisputesConfig::read(reader),
             jobs: JobsConfig::read(reader),
             log: LogConfig::read(reader),
             database,

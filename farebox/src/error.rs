@@ -70,6 +70,16 @@ pub mod codes {
     pub const HOLD_OVER: i64 = 8023;
     /// Less is left of the hold than was to be captured.
     pub const BEYOND_HOLD: i64 = 8024;
+    /// New spending is frozen while a payment is disputed.
+    pub const FROZEN: i64 = 8025;
+    /// The top-up was never paid, so that nothing can be refunded.
+    pub const NOT_PAID: i64 = 8030;
+    /// Less is left of the payment than was to be refunded.
+    pub const BEYOND_PAYMENT: i64 = 8031;
+    /// The credit that a refund has to take back is not there any more.
+    pub const CREDIT_SPENT: i64 = 8032;
+    /// Stripe refuses a refund; the credit was given back.
+    pub const REFUND_REFUSED: i64 = 8033;
 }
 
 /// A refusal or a failure, as the client will see it.

@@ -27,6 +27,12 @@ const PAUSE_MAX: Duration = Duration::from_secs(3600);
 /// How long idempotency keys are kept, as Stripe keeps its own.
 const KEYS_KEPT: Duration = Duration::from_secs(24 * 3600);
 
+/// How far back Stripe and the ledger are compared.
+const COMPARED: Duration = Duration::from_secs(40 * 24 * 3600);
+
+/// How long what has been paid may take to be credited.
+const ON_ITS_WAY: Duration = Duration::from_secs(60);
+
 /// How long events are remembered: Stripe lists them for 30 days, and delivers none later.
 const EVENTS_KEPT: Duration = Duration::from_secs(40 * 24 * 3600);
 
@@ -42,11 +48,23 @@ pub fn start(app: &Arc<App>) {
         jobs.reconcile.min(Duration::from_secs(5)),
         |app| async move { billing::unsettled_topups(&app).await },
     );
+    every(
+        app,
+        "unanswered refunds",
+        jobs.reconcile.min(Duration::from_secs(5)),
+        |app| async move { billing::unanswered_refunds(&app).await },
+    );
     every(app, "stripe's events", jobs.events, |app| async move {
         let missed = billing::events_since_cursor(&app).await?;
         app.wake_jobs.notify_waiters();
         Ok(missed)
     });
+    every(
+        app,
+        "the comparison with stripe",
+        jobs.compare,
+        |app| async move { compare(&app).await },
+    );
     every(app, "expired holds", jobs.poll, |app| async move {
         billing::expire_holds(&app).await
     });
@@ -77,6 +95,32 @@ async fn watch(app: Arc<App>, auto_topups: AutoTopups) {
             () = app.stop.cancelled() => return,
         }
     }
+}
+
+/// Compares Stripe with the ledger, and again after a while where they differ: what was on its way has arrived
+/// then. Answers how many differences are left.
+async fn compare(app: &Arc<App>) -> Result<usize, BillingError> {
+    let since = app.now_minus(COMPARED);
+    let mut compared = billing::compare(&app.store.db, &app.stripe, since).await?;
+    if !compared.differences.is_empty() {
+        tokio::select! {
+            () = tokio::time::sleep(ON_ITS_WAY) => {}
+            () = app.stop.cancelled() => return Ok(0),
+        }
+        compared = billing::compare(&app.store.db, &app.stripe, since).await?;
+    }
+    app.metrics.set_stripe_drift(compared.drift_cents);
+    for one in &compared.differences {
+        tracing::error!(
+            object = one.object,
+            account = one.account,
+            what = one.what,
+            stripe_cents = one.stripe_cents,
+            ledger_cents = one.ledger_cents,
+            "stripe and the ledger differ: an operator must look"
+        );
+    }
+    Ok(compared.differences.len())
 }
 
 /// Forgets what has served its time; answers how many rows that were.

@@ -30,6 +30,12 @@ struct OutcomeLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ReversalLabels {
+    kind: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct StateLabels {
     state: String,
 }
@@ -45,6 +51,8 @@ pub struct Metrics {
     topups: Family<OutcomeLabels, Counter>,
     topups_open: Family<StateLabels, Gauge>,
     auto_topups: Family<OutcomeLabels, Counter>,
+    reversals: Family<ReversalLabels, Counter>,
+    stripe_drift: Gauge,
     jobs: Gauge,
     job_failures: Counter,
     group_entries: Histogram,
@@ -67,6 +75,8 @@ impl Metrics {
             topups: Family::default(),
             topups_open: Family::default(),
             auto_topups: Family::default(),
+            reversals: Family::default(),
+            stripe_drift: Gauge::default(),
             jobs: Gauge::default(),
             job_failures: Counter::default(),
             group_entries: Histogram::new(exponential_buckets(1.0, 2.0, 10)),
@@ -101,6 +111,10 @@ impl Metrics {
         all.register("topups_open", help, self.topups_open.clone());
         let help = "Automatic top-ups, by what became of them; 'limit' is one that was not started";
         all.register("auto_topups", help, self.auto_topups.clone());
+        let help = "Credit taken back for refunds and disputes, and given back again";
+        all.register("reversals", help, self.reversals.clone());
+        let help = "By how many cents Stripe's money and the ledger's differ, as last compared";
+        all.register("stripe_drift_cents", help, self.stripe_drift.clone());
         all.register(
             "jobs_waiting",
             "Jobs that are not done yet",
@@ -161,6 +175,17 @@ impl Metrics {
     pub fn auto_topup(&self, outcome: &'static str) {
         let labels = OutcomeLabels { outcome };
         self.auto_topups.get_or_create(&labels).inc();
+    }
+
+    /// Credit was `taken` or `given_back` for a `refund` or a `dispute`.
+    pub fn reversal(&self, kind: &'static str, outcome: &'static str) {
+        let labels = ReversalLabels { kind, outcome };
+        self.reversals.get_or_create(&labels).inc();
+    }
+
+    /// By how many cents Stripe's money and the ledger's differ.
+    pub fn set_stripe_drift(&self, cents: i64) {
+        self.stripe_drift.set(cents);
     }
 
     /// How many top-ups are in each state just now.

@@ -11,6 +11,7 @@ mod observer;
 mod params;
 mod resources;
 mod retry;
+mod reversals;
 mod send;
 mod spending_limit;
 mod tls;
@@ -26,12 +27,14 @@ pub use error::{Error, Failure};
 pub use holds::Holds;
 pub use observer::Exchange;
 pub use params::{
-    CreditBalanceParams, HoldCaptureParams, HoldCreateParams, HoldListParams, HoldParams,
-    InvoiceHistoryParams, InvoiceKind, InvoicePreviewParams, SpendingLimitParams,
-    SpendingLimitSetParams, TopupAccountParams, TopupConfigSetParams, TopupCreateParams,
-    TopupStatusParams, TransactionOrder, TransactionsParams, UsageHistoryParams,
+    CreditBalanceParams, DisputeListParams, HoldCaptureParams, HoldCreateParams, HoldListParams,
+    HoldParams, InvoiceHistoryParams, InvoiceKind, InvoicePreviewParams, RefundCreateParams,
+    RefundListParams, SpendingLimitParams, SpendingLimitSetParams, TopupAccountParams,
+    TopupConfigSetParams, TopupCreateParams, TopupStatusParams, TransactionOrder,
+    TransactionsParams, UsageHistoryParams,
 };
 pub use resources::{AiGateway, Billing, Tokens, Topups, User};
+pub use reversals::{Disputes, Refunds};
 pub use spending_limit::SpendingLimits;
 pub use topup_config::TopupConfigs;
 

@@ -1,6 +1,6 @@
 //! What the calls are made with, under the official SDKs' names.
 
-use crate::{CaptureHold, CreateHold, HoldState, SetSpendingLimit, SetTopupConfig};
+use crate::{CaptureHold, CreateHold, CreateRefund, HoldState, SetSpendingLimit, SetTopupConfig};
 
 /// For [`crate::Topups::status`] and [`crate::Topups::wait_until_completed`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -185,6 +185,39 @@ impl InvoiceKind {
 pub struct InvoicePreviewParams {
     /// The account to look at.
     pub account_id: String,
+}
+
+/// For [`crate::Refunds::create`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RefundCreateParams {
+    /// Whose top-up.
+    pub account_id: String,
+    /// The top-up's invoice (`in_…`).
+    pub payment_intent_id: String,
+    /// How much, and why.
+    pub refund: CreateRefund,
+    /// Repeat a lost call under the same key: it is refunded once.
+    pub idempotency_key: Option<String>,
+}
+
+/// For [`crate::Refunds::list`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RefundListParams {
+    /// Whose top-up.
+    pub account_id: String,
+    /// The top-up's invoice (`in_…`).
+    pub payment_intent_id: String,
+}
+
+/// For [`crate::Disputes::list`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DisputeListParams {
+    /// The account to look at.
+    pub account_id: String,
+    /// From 1 on.
+    pub page: Option<i64>,
+    /// The most disputes, 1 to 100.
+    pub per_page: Option<i64>,
 }
 
 /// For [`crate::Topups::limits`], [`crate::Topups::eligibility`], [`crate::TopupConfigs::get`] and

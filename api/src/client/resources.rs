@@ -7,9 +7,9 @@ use reqwest::header::HeaderValue;
 
 use super::send::Call;
 use super::{
-    Client, CreditBalanceParams, Error, Holds, InvoiceHistoryParams, InvoicePreviewParams,
-    SpendingLimits, TopupAccountParams, TopupConfigs, TopupCreateParams, TopupStatusParams,
-    TransactionsParams, UsageHistoryParams, retry, wait,
+    Client, CreditBalanceParams, Disputes, Error, Holds, InvoiceHistoryParams,
+    InvoicePreviewParams, Refunds, SpendingLimits, TopupAccountParams, TopupConfigs,
+    TopupCreateParams, TopupStatusParams, TransactionsParams, UsageHistoryParams, retry, wait,
 };
 use crate::{
     CreateTopup, CreditBalance, InvoiceHistory, InvoicePreview, TokenVerify, Topup,
@@ -52,6 +52,22 @@ impl<'a> Billing<'a> {
     #[must_use]
     pub const fn spending_limit(self) -> SpendingLimits<'a> {
         SpendingLimits {
+            client: self.client,
+        }
+    }
+
+    /// Giving a top-up's money back.
+    #[must_use]
+    pub const fn refunds(self) -> Refunds<'a> {
+        Refunds {
+            client: self.client,
+        }
+    }
+
+    /// Payments that a customer's bank takes back.
+    #[must_use]
+    pub const fn disputes(self) -> Disputes<'a> {
+        Disputes {
             client: self.client,
         }
     }

@@ -15,23 +15,23 @@ use crate::store::{StoreError, holds, topups};
 /// How long a balance call waits for Stripe to name the default card.
 const LOOK_MAX: Duration = Duration::from_secs(2);
 
-/// The account's balance, its card, and what is under way.
+/// The account's balance, its card, and what is under way; and whether new spending is frozen.
 ///
 /// # Errors
 /// [`BillingError::Store`].
 pub async fn credit_balance(
     app: &Arc<App>,
     account: AccountId,
-) -> Result<CreditBalance, BillingError> {
+) -> Result<(CreditBalance, bool), BillingError> {
     let db = &app.store.db;
     let row = accounts::find(db, account).await?;
     let row = row.ok_or_else(|| StoreError::corrupt("an authorised account is gone"))?;
     let card = default_card(app, row).await;
-    let balances = holds::balances(db, account).await?;
+    let (balances, frozen) = holds::standing(db, account).await?;
     let topups = topups::summary(db, account).await?;
     let pending = Amount::from_cents(topups.pending_cents)
         .ok_or_else(|| BillingError::Internal("the pending top-ups are no amount".to_owned()))?;
-    Ok(CreditBalance {
+    let balance = CreditBalance {
         balance: cents(balances.posted()),
         has_default_payment_method: card.is_some(),
         payment_method: card.map(|card| PaymentMethodSummary {
@@ -43,7 +43,8 @@ pub async fn credit_balance(
         available: Some(cents(balances.available())),
         held: Some(cents(balances.held())),
         pending_topups: Some(cents(pending)),
-    })
+    };
+    Ok((balance, frozen))
 }
 
 fn cents(amount: Amount) -> Cents {

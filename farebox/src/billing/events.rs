@@ -8,9 +8,9 @@ use std::sync::Arc;
 use ledger::Timestamp;
 
 use crate::app::App;
-use crate::billing::{BillingError, apply};
+use crate::billing::{BillingError, apply, reversals};
 use crate::store::events::{self, NewEvent};
-use crate::store::jobs::Job;
+use crate::store::jobs::{APPLY_REVERSALS, Job};
 use crate::store::{StoreError, topups};
 use crate::stripe::Event;
 
@@ -32,6 +32,16 @@ const EVENTS: &[(&str, &str)] = &[
     ("payment_intent.requires_action", APPLY_INVOICE),
     ("payment_intent.processing", APPLY_INVOICE),
     ("payment_intent.canceled", APPLY_INVOICE),
+    ("charge.refunded", APPLY_REVERSALS),
+    ("charge.refund.updated", APPLY_REVERSALS),
+    ("refund.created", APPLY_REVERSALS),
+    ("refund.updated", APPLY_REVERSALS),
+    ("refund.failed", APPLY_REVERSALS),
+    ("charge.dispute.created", APPLY_REVERSALS),
+    ("charge.dispute.updated", APPLY_REVERSALS),
+    ("charge.dispute.closed", APPLY_REVERSALS),
+    ("charge.dispute.funds_withdrawn", APPLY_REVERSALS),
+    ("charge.dispute.funds_reinstated", APPLY_REVERSALS),
 ];
 
 /// How many types Stripe lists at once.
@@ -87,6 +97,8 @@ async fn subject_of(
 ) -> Result<Option<String>, StoreError> {
     match job {
         APPLY_INVOICE => invoice_of(app, event).await,
+        // Whatever has happened to a payment's refunds and disputes, all of them are looked at.
+        APPLY_REVERSALS => Ok(event.subject.payment_intent.clone()),
         _ => Ok(event.subject.id.clone()),
     }
 }
@@ -111,6 +123,7 @@ async fn invoice_of(app: &Arc<App>, event: &Event) -> Result<Option<String>, Sto
 pub async fn perform(app: &Arc<App>, job: &Job) -> Result<(), BillingError> {
     match job.kind.as_str() {
         APPLY_INVOICE => apply::apply_invoice_event(app, &job.subject).await,
+        APPLY_REVERSALS => reversals::apply_reversals(app, &job.subject).await,
         unknown => Err(BillingError::Internal(format!("no such job: {unknown}"))),
     }
 }

@@ -291,6 +291,7 @@ async fn explain(
             asked: amount,
             available: holds::balances(&app.store.db, account).await?.available(),
         },
+        (ledger::Refusal::AccountFrozen, _) => HoldRefusal::Frozen,
         (ledger::Refusal::SpendingLimitExceeded, _) => explain_limit(app, account, amount).await?,
         (ledger::Refusal::HoldExpired, Some(hold)) => HoldRefusal::Expired {
             at: rfc_3339(hold.expires_at)?,

@@ -7,14 +7,18 @@
 mod apply;
 mod auto_topup;
 mod balance;
+mod compare;
 mod customer;
+mod disputes;
 mod events;
 mod holds;
 mod invoices;
 mod kept;
 mod preview;
 mod reconcile;
+mod refunds;
 mod refusal;
+mod reversals;
 mod spending_limit;
 mod status;
 mod topup;
@@ -24,7 +28,9 @@ mod usage;
 pub use apply::{apply_invoice_event, apply_payment};
 pub use auto_topup::{AutoTopups, remove_topup_config, set_topup_config, topup_config};
 pub use balance::credit_balance;
+pub use compare::{Comparison, Difference, compare};
 pub use customer::{ensure as ensure_customer, refresh_card};
+pub use disputes::{DisputePage, list_disputes};
 pub use events::{Noted, events_since_cursor, note_event, perform};
 pub use holds::{
     CaptureRequest, HoldPage, HoldRequest, capture_hold, create_hold, list_holds, show_hold,
@@ -33,7 +39,9 @@ pub use holds::{
 pub use invoices::{InvoicePage, invoice_history};
 pub use preview::invoice_preview;
 pub use reconcile::{expire_holds, unsettled_topups};
-pub use refusal::{BillingError, HoldRefusal, Refusal};
+pub use refunds::{RefundRequest, refund_topup, refunds_of, unanswered_refunds};
+pub use refusal::{BillingError, HoldRefusal, RefundRefusal, Refusal};
+pub use reversals::apply_reversals;
 pub use spending_limit::{remove_spending_limit, set_spending_limit, spending_limit};
 pub use status::{Status, topup_status};
 pub use topup::{Idempotency, TopupRequest, start_topup};

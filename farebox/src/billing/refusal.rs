@@ -68,6 +68,8 @@ pub enum HoldRefusal {
         /// In how many seconds that is.
         retry_after: Option<u64>,
     },
+    /// New spending is frozen while a payment is disputed.
+    Frozen,
     /// A spending limit that is gone has refused it.
     LimitChanged,
     /// Its time is over.
@@ -89,6 +91,32 @@ pub enum HoldRefusal {
     },
 }
 
+/// Why an operator's refund was not made. Nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefundRefusal {
+    /// The top-up was never paid.
+    NotPaid,
+    /// Less is left of the payment.
+    BeyondPayment {
+        /// What was to go back.
+        asked: Amount,
+        /// What may: nothing where all has gone back already.
+        left: Amount,
+    },
+    /// The credit has been spent or is held.
+    CreditSpent {
+        /// What was to go back.
+        money: Amount,
+        /// The credit that is there; below zero where more was taken back before.
+        available: Amount,
+    },
+    /// Stripe refuses it.
+    ByStripe {
+        /// Stripe's own words.
+        message: String,
+    },
+}
+
 /// Why a use case ended without its result.
 #[derive(Debug, thiserror::Error)]
 pub enum BillingError {
@@ -98,6 +126,9 @@ pub enum BillingError {
     /// No to a call about a hold.
     #[error("refused: {0:?}")]
     Hold(HoldRefusal),
+    /// No to a refund.
+    #[error("refused: {0:?}")]
+    Refund(RefundRefusal),
     /// There is no such top-up in this account.
     #[error("there is no such top-up in this account")]
     NoSuchTopup,

@@ -34,8 +34,14 @@ pub(super) enum Command {
     Token(TokenArgs),
     /// The books: check or export them
     Ledger(LedgerArgs),
+    /// Compare Stripe's paid invoices, refunds and disputes with the ledger; exit code 1 where they differ
+    Reconcile(ReconcileArgs),
     /// Buy credit, or ask what became of it, through the API
     Topup(TopupArgs),
+    /// Give a top-up's money back, through the API: needs a token with the permission of an operator
+    Refund(RefundArgs),
+    /// Payments that are taken back at the bank, through the API
+    Disputes(DisputesArgs),
     /// What an account has, through the API
     Balance(BalanceArgs),
     /// What an account has used, by hours or days, through the API
@@ -173,15 +179,18 @@ pub(super) enum Permission {
     Write,
     /// AI Gateway Run: call models
     Run,
+    /// Farebox Operator: give an account's money back; for whoever runs Farebox
+    Operator,
 }
 
 impl Permission {
     pub(super) fn name(self) -> &'static str {
-        let [read, write, run] = crate::admin::PERMISSIONS;
+        let [read, write, run, operator] = crate::admin::PERMISSIONS;
         match self {
             Self::Read => read,
             Self::Write => write,
             Self::Run => run,
+            Self::Operator => operator,
         }
     }
 }
@@ -228,6 +237,77 @@ pub(super) enum ExportFormat {
     Csv,
     /// One JSON object a line
     Jsonl,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReconcileArgs {
+    /// From when on: 2026-11-01 (in UTC), a time with its zone, or Unix milliseconds; 40 days if not given
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(super) since: Option<i64>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) config: ConfigArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = CREDENTIALS)]
+pub(super) struct RefundArgs {
+    #[command(subcommand)]
+    pub(super) command: RefundCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RefundCommand {
+    /// Refund a top-up, in full or in part
+    #[command(after_help = CREDENTIALS)]
+    Create {
+        /// The payment_intent_id of the top-up (in_…)
+        id: String,
+        /// How much of the payment, in cents; all that is left if not given
+        #[arg(long, value_name = "CENTS")]
+        amount: Option<i64>,
+        /// Why, for Stripe
+        #[arg(long, value_enum)]
+        reason: Option<Reason>,
+        /// Repeat a lost call under the same key: it is refunded once
+        #[arg(long, value_name = "KEY")]
+        idempotency_key: Option<String>,
+        #[command(flatten)]
+        client: ClientArgs,
+    },
+    /// The refunds of a top-up, oldest first
+    #[command(after_help = CREDENTIALS)]
+    List {
+        /// The payment_intent_id of the top-up (in_…)
+        id: String,
+        #[command(flatten)]
+        client: ClientArgs,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Reason {
+    /// It was paid twice
+    Duplicate,
+    /// The card's owner did not pay it
+    Fraudulent,
+    /// The customer has asked
+    RequestedByCustomer,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = CREDENTIALS)]
+pub(super) struct DisputesArgs {
+    /// From 1 on, newest first
+    #[arg(long)]
+    pub(super) page: Option<i64>,
+    /// How many a page has, 100 at most
+    #[arg(long)]
+    pub(super) per_page: Option<i64>,
+    #[command(flatten)]
+    pub(super) client: ClientArgs,
 }
 
 /// How to reach the API. The variables are the official SDKs' own.

@@ -8,6 +8,8 @@ mod dev;
 mod ledger;
 mod logging;
 mod reading;
+mod reconcile;
+mod refunds;
 mod serve;
 mod show;
 mod topup_config;
@@ -61,6 +63,9 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::User(args) => admin::user(args).await?,
         Command::Token(args) => admin::token(args).await?,
         Command::Ledger(args) => return ledger::run(&args).await,
+        Command::Reconcile(args) => return reconcile::run(&args).await,
+        Command::Refund(args) => refunds::refund(args).await?,
+        Command::Disputes(args) => refunds::disputes(args).await?,
         Command::Topup(args) => client::topup(args).await?,
         Command::Balance(args) => client::balance(&args).await?,
         Command::Usage(args) => reading::usage(args).await?,

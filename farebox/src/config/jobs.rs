@@ -13,6 +13,8 @@ pub struct JobsConfig {
     pub reconcile: Duration,
     /// How often Stripe's events are listed.
     pub events: Duration,
+    /// How often Stripe and the ledger are compared.
+    pub compare: Duration,
 }
 
 impl JobsConfig {
@@ -21,6 +23,7 @@ impl JobsConfig {
             poll: reader.seconds("jobs.poll_seconds", 1..=60),
             reconcile: reader.seconds("jobs.reconcile_seconds", 10..=86_400),
             events: reader.seconds("jobs.events_seconds", 30..=86_400),
+            compare: Duration::from_secs(3600 * reader.number("jobs.compare_hours", 1..=720_u64)),
         }
     }
 }

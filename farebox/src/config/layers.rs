@@ -229,6 +229,7 @@ fn same_type(default: &Value, given: &Value) -> bool {
 fn expected(default: &Value) -> &'static str {
     match default {
         Value::Integer(_) => "write a whole number without quotes",
+        Value::Boolean(_) => "write true or false, without quotes",
         Value::Array(_) => "write a list of texts, such as [\"a\", \"b\"]",
         _ => "write a text in quotes",
     }
@@ -240,6 +241,10 @@ fn from_text(default: &Value, text: &str) -> Value {
     match default {
         Value::Integer(_) => match text.trim().parse() {
             Ok(number) => Value::Integer(number),
+            Err(_) => Value::String(text.to_owned()),
+        },
+        Value::Boolean(_) => match text.trim().parse() {
+            Ok(flag) => Value::Boolean(flag),
             Err(_) => Value::String(text.to_owned()),
         },
         Value::Array(_) => {

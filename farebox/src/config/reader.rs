@@ -118,6 +118,10 @@ impl Reader {
         }
     }
 
+    pub(super) fn flag(&mut self, option: &str) -> bool {
+        self.value(option).as_bool().unwrap_or_default()
+    }
+
     pub(super) fn seconds(&mut self, option: &str, bounds: RangeInclusive<u64>) -> Duration {
         Duration::from_secs(self.number(option, bounds))
     }

@@ -28,6 +28,8 @@ pub enum Permission {
     Read,
     /// Reading and changing.
     Write,
+    /// What only who runs Farebox may do to an account, such as giving money back. Farebox's own.
+    Operate,
 }
 
 impl Permission {
@@ -36,13 +38,15 @@ impl Permission {
         match self {
             Self::Read => "AI Gateway Read",
             Self::Write => "AI Gateway Write",
+            Self::Operate => "Farebox Operator",
         }
     }
 
     fn granted_by(self, permissions: &[String]) -> bool {
         let has = |permission: Self| permissions.iter().any(|name| name == permission.name());
         // Whoever may write may read (contract: section 1, "Permission labels").
-        has(self) || (self == Self::Read && has(Self::Write))
+        // An operator's token may read what it has done.
+        has(self) || (self == Self::Read && (has(Self::Write) || has(Self::Operate)))
     }
 }
 
@@ -66,6 +70,14 @@ pub struct Write;
 
 impl Needs for Write {
     const PERMISSION: Permission = Permission::Write;
+}
+
+/// The handler does what is the operator's alone.
+#[derive(Debug)]
+pub struct Operate;
+
+impl Needs for Operate {
+    const PERMISSION: Permission = Permission::Operate;
 }
 
 /// A caller who may do what `P` says in the account that the path names.
@@ -192,18 +204,26 @@ enum Who {
 }
 
 impl Who {
-    /// What says that a permission is missing, if it is. A user has them all.
-    fn lacks(&self, permission: Permission) -> Option<ApiMessage> {
+    /// Who it is, for the record.
+    fn name(&self) -> String {
         match self {
-            Self::Token(token) if !permission.granted_by(&token.permissions) => {
-                let message = format!(
-                    "Authentication error: the token lacks the permission {}",
-                    permission.name()
-                );
-                Some(ApiMessage::new(codes::AUTHENTICATION, message))
-            }
-            Self::Token(_) | Self::User(_) => None,
+            Self::Token(token) => format!("token:{}", token.id),
+            Self::User(user) => format!("user:{}", user.id),
         }
+    }
+
+    /// What says that a permission is missing, if it is. A user has all that a customer may have: what is the
+    /// operator's alone takes a token that was made for it.
+    fn lacks(&self, permission: Permission) -> Option<ApiMessage> {
+        let (has, what) = match self {
+            Self::Token(token) => (permission.granted_by(&token.permissions), "token"),
+            Self::User(_) => (permission != Permission::Operate, "global key"),
+        };
+        let message = format!(
+            "Authentication error: the {what} lacks the permission {}",
+            permission.name()
+        );
+        (!has).then(|| ApiMessage::new(codes::AUTHENTICATION, message))
     }
 }
 
@@ -247,19 +267,21 @@ async fn authorise(
     account: AccountId,
     permission: Permission,
 ) -> Result<String, ApiError> {
-    let lacks = who.lacks(permission);
-    match (who, lacks) {
-        (Who::Token(token), _) if token.account != account => Err(wrong_account()),
-        (Who::Token(_), Some(lack)) => Err(ApiError::new(
+    // Whose credentials they are first: what a stranger's may do is nobody's business.
+    let its_own = match &who {
+        Who::Token(token) => token.account == account,
+        Who::User(user) => accounts::is_member(&app.store.db, &user.id, account).await?,
+    };
+    if !its_own {
+        return Err(wrong_account());
+    }
+    match who.lacks(permission) {
+        Some(lack) => Err(ApiError::new(
             StatusCode::FORBIDDEN,
             lack.code,
             lack.message,
         )),
-        (Who::Token(token), None) => Ok(format!("token:{}", token.id)),
-        (Who::User(user), _) if accounts::is_member(&app.store.db, &user.id, account).await? => {
-            Ok(format!("user:{}", user.id))
-        }
-        (Who::User(_), _) => Err(wrong_account()),
+        None => Ok(who.name()),
     }
 }
 

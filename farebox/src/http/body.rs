@@ -177,6 +177,17 @@ impl Fields {
         found.map(|(_, choice)| *choice)
     }
 
+    /// The same, which may be left out. `null` counts as absent.
+    pub fn optional_choice<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Option<T> {
+        match self.fields.get(name)? {
+            Value::Null => {
+                self.fields.remove(name);
+                None
+            }
+            _ => self.choice(name, words),
+        }
+    }
+
     /// Takes a text that, where it is there, is this one, in capitals or not.
     pub fn word(&mut self, name: &str, only: &str) {
         let given = self.optional_text(name);

@@ -5,7 +5,7 @@
 
 use http::StatusCode;
 
-use crate::billing::{BillingError, HoldRefusal, Refusal};
+use crate::billing::{BillingError, HoldRefusal, RefundRefusal, Refusal};
 use crate::error::{ApiError, codes};
 
 /// For how many seconds a client may be left to wait and repeat by itself.
@@ -16,6 +16,7 @@ impl From<BillingError> for ApiError {
         match error {
             BillingError::Refused(refusal) => refused(&refusal),
             BillingError::Hold(refusal) => hold_refused(&refusal),
+            BillingError::Refund(refusal) => refund_refused(refusal),
             BillingError::NoSuchTopup => Self::not_found("Top-up"),
             BillingError::NoSuchCursor => no_such_cursor(),
             BillingError::Unavailable(cause) => stripe_unavailable(cause.to_string()),
@@ -87,6 +88,17 @@ fn hold_refused(refusal: &HoldRefusal) -> ApiError {
     let bad_request = |code, message| ApiError::new(StatusCode::BAD_REQUEST, code, message);
     match refusal {
         HoldRefusal::NotFound => ApiError::not_found("Hold"),
+        HoldRefusal::InsufficientCredit { asked, available } if available.is_negative() => {
+            ApiError::new(
+                StatusCode::PAYMENT_REQUIRED,
+                codes::INSUFFICIENT_CREDIT,
+                format!(
+                    "{asked} cents were to be held and {available} are available, because credit that \
+                     was spent has been taken back: a payment was refunded or disputed. Nothing is \
+                     held until a top-up has paid it back"
+                ),
+            )
+        }
         HoldRefusal::InsufficientCredit { asked, available } => ApiError::new(
             StatusCode::PAYMENT_REQUIRED,
             codes::INSUFFICIENT_CREDIT,
@@ -96,6 +108,12 @@ fn hold_refused(refusal: &HoldRefusal) -> ApiError {
             ),
         ),
         HoldRefusal::SpendingLimit { .. } => limit_refused(refusal),
+        HoldRefusal::Frozen => ApiError::new(
+            StatusCode::FORBIDDEN,
+            codes::FROZEN,
+            "Spending is frozen while a payment of this account is disputed; nothing was held. Ask the \
+             operator; it goes on when the dispute is over",
+        ),
         HoldRefusal::LimitChanged => ApiError::new(
             StatusCode::TOO_MANY_REQUESTS,
             codes::SPENDING_LIMIT,
@@ -119,6 +137,38 @@ fn hold_refused(refusal: &HoldRefusal) -> ApiError {
                 "{asked} cents were to be captured and {left} are left of the hold; nothing was \
                  captured. Capture less, and hold the rest anew"
             ),
+        ),
+    }
+}
+
+/// An operator reads these, so Stripe's own words may be told.
+fn refund_refused(refusal: RefundRefusal) -> ApiError {
+    let bad_request = |code, message| ApiError::new(StatusCode::BAD_REQUEST, code, message);
+    match refusal {
+        RefundRefusal::NotPaid => bad_request(
+            codes::NOT_PAID,
+            "The top-up isn't completed, so there is nothing to refund. Ask for its status"
+                .to_owned(),
+        ),
+        RefundRefusal::BeyondPayment { asked, left } => bad_request(
+            codes::BEYOND_PAYMENT,
+            format!(
+                "{asked} cents were to be refunded and {left} are left of the payment; nothing was \
+                 changed. Refund less"
+            ),
+        ),
+        RefundRefusal::CreditSpent { money, available } => ApiError::new(
+            StatusCode::PAYMENT_REQUIRED,
+            codes::CREDIT_SPENT,
+            format!(
+                "The credit of {money} cents is not there any more: {available} cents are available; \
+                 nothing was changed. Refund less, or refund in Stripe's dashboard, which takes the \
+                 balance below zero"
+            ),
+        ),
+        RefundRefusal::ByStripe { message } => bad_request(
+            codes::REFUND_REFUSED,
+            format!("The refund was not made and its credit was given back: {message}"),
         ),
     }
 }

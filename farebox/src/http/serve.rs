@@ -48,6 +48,11 @@ pub fn router(app: Arc<App>) -> Router {
                 .post(api::topup_config::set)
                 .delete(api::topup_config::delete),
         )
+        .route(
+            &billing("topup/{payment_intent_id}/refund"),
+            get(api::refunds::list).post(api::refunds::create),
+        )
+        .route(&billing("disputes"), get(api::disputes::list))
         .route(&billing("usage-history"), get(api::usage_history::get))
         .route(&billing("transactions"), get(api::transactions::list))
         .route(&billing("invoice-history"), get(api::invoice_history::get))

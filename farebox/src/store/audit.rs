@@ -1,6 +1,8 @@
 //! Do the books add up? Everything that is kept beside the transfers is recomputed from them alone and
 //! compared, in one consistent picture of the database.
 
+mod reversals;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{
@@ -23,6 +25,8 @@ pub struct Audit {
     pub holds: u64,
     /// Completed top-ups compared with their credits.
     pub completed_topups: u64,
+    /// Refunds and disputes compared with what they have taken.
+    pub reversals: u64,
     /// The sum of all accounts in nano-units: zero, or the books do not add up.
     pub sum: i128,
     /// Rows that are not as the transfers say. Empty: the books are right.
@@ -63,10 +67,11 @@ pub async fn check(db: &Db) -> Result<Audit, StoreError> {
     let mut tx = db.begin_snapshot().await?;
     let mut audit = Audit::default();
     let (mut replay, mut credits) = (Replay::default(), BTreeMap::new());
-    let mut hours = BTreeMap::new();
+    let (mut hours, mut taken) = (BTreeMap::new(), reversals::Taken::default());
     journal::read_all(&mut tx, |_, transfer| -> Result<(), StoreError> {
         audit.transfers += 1;
         replay.push(&transfer);
+        taken.count(&transfer);
         if let Some(hour) = spending::hour_of(&transfer) {
             let sum: &mut i64 = hours.entry(hour).or_default();
             *sum = sum.saturating_add(transfer.amount.nanos());
@@ -88,6 +93,7 @@ pub async fn check(db: &Db) -> Result<Audit, StoreError> {
     compare_holds(&mut tx, &mut audit, &replayed).await?;
     compare_hours(&mut tx, &mut audit, hours).await?;
     compare_topups(&mut tx, &mut audit, credits).await?;
+    taken.compare(&mut tx, &mut audit).await?;
     list_reviews(&mut tx, &mut audit).await?;
     Ok(audit)
 }

@@ -8,7 +8,7 @@ pub use candidates::{Candidate, limited, lock, low_after, low_among, started};
 
 use ledger::auto_topup::{Outcome, Reason, Record, Rules};
 use ledger::topup::{CloseReason, Mismatch};
-use ledger::{AccountId, Period, Timestamp};
+use ledger::{AccountId, Amount, Period, Timestamp};
 
 use crate::store::db::{Db, Tx};
 use crate::store::value::{Row, Value};
@@ -94,7 +94,7 @@ fn moment(row: &mut Row) -> Result<Option<Timestamp>, StoreError> {
 }
 
 /// Sets when the account tops itself up, in place of what it had set. What has failed before counts no
-/// more; a pause stays.
+/// more: the customer has acted. So a pause is over as well, but for a dispute that is still open.
 ///
 /// # Errors
 /// [`StoreError::Database`].
@@ -116,8 +116,12 @@ pub async fn set(
         threshold_cents.into(),
         now.millis().into(),
     ];
-    db.execute(sql, &params).await?;
-    Ok(())
+    let mut tx = db.begin().await?;
+    tx.execute(sql, &params).await?;
+    let over = "DELETE FROM auto_topup_pauses WHERE account_id = $1 AND (reason = 'refund' OR NOT EXISTS \
+         (SELECT 1 FROM reversals r WHERE r.account_id = $1 AND r.open = 1))";
+    tx.execute(over, &[account.to_string().into()]).await?;
+    tx.commit().await
 }
 
 /// The account tops itself up no more. One that is under way goes on.
@@ -130,8 +134,8 @@ pub async fn remove(db: &Db, account: AccountId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// From now on nothing is bought automatically, until the same reason is lifted by [`resume`]. It needs
-/// no configuration to be there and outlasts a new one. A repeat changes nothing.
+/// From now on nothing is bought automatically, until the same reason is lifted by [`resume`], or by the
+/// customer where [`set`] says so. It needs no configuration to be there. A repeat changes nothing.
 ///
 /// # Errors
 /// [`StoreError::Database`]; also where the reason is neither `dispute` nor `refund`.
@@ -147,6 +151,33 @@ pub async fn pause(
     let params = [
         account.to_string().into(),
         reason.name().into(),
+        error.into(),
+        now.millis().into(),
+    ];
+    tx.execute(sql, &params).await?;
+    Ok(())
+}
+
+/// The same for a refund that leaves less than the account's threshold: to charge the card again at once would
+/// undo it. One that leaves more is no reason.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn pause_where_low(
+    tx: &mut Tx,
+    account: AccountId,
+    available: Amount,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO auto_topup_pauses (account_id, reason, error, since) \
+         SELECT account_id, 'refund', $3, $4 FROM auto_topups \
+         WHERE account_id = $1 AND threshold_cents * 10000000 > $2 \
+         ON CONFLICT (account_id, reason) DO NOTHING";
+    let error = "A payment was refunded, and charging the card again would undo that. Set the automatic \
+         top-up again to go on.";
+    let params = [
+        account.to_string().into(),
+        available.nanos().into(),
         error.into(),
         now.millis().into(),
     ];

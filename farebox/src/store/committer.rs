@@ -9,7 +9,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ledger::{AccountId, Book, Changes, Limit, Operation, Outcome, Refused, Timestamp};
+use ledger::{
+    AccountId, Amount, Balances, Book, Changes, Limit, Operation, Outcome, Refused, Timestamp,
+};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::store::bulk::{Lock, Lookup, Write};
@@ -17,7 +19,7 @@ use crate::store::db::{Db, Tx};
 use crate::store::hold_requests::{self, NewCapture, NewHold};
 use crate::store::lowered::Lowered;
 use crate::store::value::Value;
-use crate::store::{StoreError, auto_topups, ledger_rows as rows, spending, topups};
+use crate::store::{StoreError, auto_topups, ledger_rows as rows, reversals, spending, topups};
 
 /// Why a group of operations did not happen.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -55,6 +57,8 @@ pub enum Attached {
     Hold(NewHold),
     /// What a caller of the API said about its capture.
     Capture(NewCapture),
+    /// What a refund or a dispute has taken out of the books.
+    Reversal(Box<reversals::Move>),
 }
 
 /// What one caller wants done, all or none.
@@ -244,7 +248,7 @@ async fn try_group(context: &Context, entries: &[&Entry]) -> Result<Vec<Answer>,
     }
     let mut notes = Notes::default();
     for row in attached {
-        write_attached(&mut tx, &mut notes, row, now).await?;
+        write_attached(&mut tx, &mut notes, &book, row, now).await?;
     }
     tx.insert_and_commit(&writes(&book.take_changes(), notes))
         .await?;
@@ -284,8 +288,9 @@ async fn begin(db: &Db, entries: &[&Entry]) -> Result<Begun, StoreError> {
     let mut next = || found.next().unwrap_or_default();
     let mut book = Book::new();
     for row in next() {
-        let (account, balances) = rows::balances(row)?;
+        let (account, balances, frozen) = rows::standing(row)?;
         book.load_account(account, balances);
+        book.set_frozen(account, frozen);
     }
     for row in next() {
         book.load_transfer(rows::transfer(row)?);
@@ -334,6 +339,7 @@ fn writes(changes: &Changes, notes: Notes) -> [Write<'static>; 6] {
 async fn write_attached(
     tx: &mut Tx,
     notes: &mut Notes,
+    book: &Book,
     row: &Attached,
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -346,6 +352,12 @@ async fn write_attached(
         Attached::Hold(hold) => notes.holds.push(hold_requests::hold_values(hold, now)),
         Attached::Capture(capture) => {
             notes.captures.push(hold_requests::capture_values(capture));
+        }
+        Attached::Reversal(planned) => {
+            let balances = book.balances(planned.after.account);
+            let available = balances.map_or(Amount::ZERO, Balances::available);
+            reversals::write_move(tx, planned, now).await?;
+            reversals::guard_auto_topup(tx, planned, available, now).await?;
         }
     }
     Ok(())

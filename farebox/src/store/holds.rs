@@ -10,13 +10,18 @@ use crate::store::{StoreError, ledger_rows as rows};
 /// # Errors
 /// [`StoreError::Database`].
 pub async fn balances(db: &Db, account: AccountId) -> Result<Balances, StoreError> {
+    Ok(standing(db, account).await?.0)
+}
+
+/// The same, and whether new spending is frozen.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn standing(db: &Db, account: AccountId) -> Result<(Balances, bool), StoreError> {
     let sql = format!("{} WHERE account_id = $1", rows::SELECT_BALANCES);
     let row = db.query_opt(&sql, &[account.to_string().into()]).await?;
-    Ok(row
-        .map(rows::balances)
-        .transpose()?
-        .map(|(_, balances)| balances)
-        .unwrap_or_default())
+    let found = row.map(rows::standing).transpose()?;
+    Ok(found.map_or_else(Default::default, |(_, balances, frozen)| (balances, frozen)))
 }
 
 /// Open holds whose time has run out, of any account: for the job that releases them.

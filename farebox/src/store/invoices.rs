@@ -76,6 +76,16 @@ pub async fn note(db: &Db, topup_id: &str, told: &Told) -> Result<(), StoreError
     Ok(())
 }
 
+/// What was paid for a top-up, with fee and tax, in cents; none where Stripe never told.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn paid_cents(db: &Db, topup_id: &str) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT amount_paid_cents FROM invoices WHERE topup_id = $1";
+    let row = db.query_opt(sql, &[topup_id.into()]).await?;
+    row.map(|mut row| row.int()).transpose()
+}
+
 /// The account's invoices of this kind, or of every kind, newest first: `limit` after the first `offset`.
 ///
 /// # Errors

@@ -10,6 +10,9 @@ use crate::store::StoreError;
 use crate::store::db::{Db, Tx};
 use crate::store::value::Row;
 
+/// The job that looks at what has gone back of a payment; its subject is Stripe's `pi_…`.
+pub const APPLY_REVERSALS: &str = "apply_reversals";
+
 /// A claimed job.
 #[derive(Clone, Debug)]
 pub struct Job {

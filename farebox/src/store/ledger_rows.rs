@@ -22,9 +22,9 @@ pub const SELECT_JOURNAL: &str = "SELECT seq, id, debit, credit, amount, code, p
 pub const SELECT_HOLDS: &str =
     "SELECT id, account_id, credit, code, amount, posted, state, expires_at FROM holds";
 
-/// All columns of a customer's totals, in the order that [`balances`] reads.
+/// All columns of a customer's totals, in the order that [`balances`] reads, and whether they are frozen.
 pub const SELECT_BALANCES: &str = "SELECT account_id, debits_pending, debits_posted, \
-     credits_pending, credits_posted FROM balances";
+     credits_pending, credits_posted, frozen FROM balances";
 
 /// New transfers; a clash of ids is an error, since the same id has been looked up before.
 pub const INSERT_TRANSFERS: Insert = Insert {
@@ -175,11 +175,20 @@ pub fn hold_values(hold: &Hold) -> Vec<Value> {
     ]
 }
 
-/// A row of [`SELECT_BALANCES`].
+/// A row of [`SELECT_BALANCES`], without whether it is frozen.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`].
-pub fn balances(mut row: Row) -> Result<(AccountId, Balances), StoreError> {
+pub fn balances(row: Row) -> Result<(AccountId, Balances), StoreError> {
+    let (account, balances, _) = standing(row)?;
+    Ok((account, balances))
+}
+
+/// A row of [`SELECT_BALANCES`]: the customer, the totals, and whether new spending is refused.
+///
+/// # Errors
+/// [`StoreError::Corrupt`].
+pub fn standing(mut row: Row) -> Result<(AccountId, Balances, bool), StoreError> {
     let account = row.parse()?;
     let balances = Balances {
         debits_pending: amount(&mut row)?,
@@ -187,7 +196,7 @@ pub fn balances(mut row: Row) -> Result<(AccountId, Balances), StoreError> {
         credits_pending: amount(&mut row)?,
         credits_posted: amount(&mut row)?,
     };
-    Ok((account, balances))
+    Ok((account, balances, row.flag()?))
 }
 
 /// A customer's totals as [`UPSERT_BALANCES`] writes them.

@@ -25,6 +25,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "auto_topup",
         include_str!("../../migrations/0004_auto_topup.sql"),
     ),
+    (
+        5,
+        "reversals",
+        include_str!("../../migrations/0005_reversals.sql"),
+    ),
 ];
 
 /// A number of our own among PostgreSQL's advisory locks: two nodes that start at once take turns.

@@ -21,6 +21,7 @@ mod ledger_rows;
 pub mod lowered;
 pub mod migrate;
 mod postgres;
+pub mod reversals;
 pub mod settings;
 pub mod spending;
 mod sqlite;

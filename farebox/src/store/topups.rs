@@ -4,9 +4,9 @@
 use ledger::topup::{CloseReason, Mismatch, State, Waiting};
 use ledger::{AccountId, Timestamp};
 
-use crate::store::StoreError;
 use crate::store::db::{Db, Tx};
 use crate::store::value::{Row, Value};
+use crate::store::{StoreError, jobs};
 
 /// How far the calls to Stripe have come. Written before a call that may charge, so that whoever
 /// finds the row after a crash knows what may have happened.
@@ -267,6 +267,16 @@ pub async fn unsettled(db: &Db, before: Timestamp, limit: i64) -> Result<Vec<Top
         .into_iter()
         .map(topup)
         .collect()
+}
+
+/// Completed top-ups that were asked for at `since` or later: for the comparison with Stripe.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn completed_since(db: &Db, since: Timestamp) -> Result<Vec<Topup>, StoreError> {
+    let sql = format!("{SELECT} WHERE state = 'completed' AND created_at >= $1");
+    let found = db.query(&sql, &[since.millis().into()]).await?;
+    found.into_iter().map(topup).collect()
 }
 
 /// Takes the top-up for this caller alone until `until`; false where somebody else has it.
@@ -533,7 +543,18 @@ pub(super) async fn complete(tx: &mut Tx, id: &str, now: Timestamp) -> Result<()
     let sql = "UPDATE topups SET state = 'completed', step = 'done', waiting = NULL, close_reason = NULL, \
          mismatch = NULL, completed_at = $2, updated_at = $2, looked_at = $2 \
          WHERE id = $1 AND state <> 'completed'";
-    changed_one(tx.execute(sql, &[id.into(), now.millis().into()]).await?)
+    changed_one(tx.execute(sql, &[id.into(), now.millis().into()]).await?)?;
+    look_at_reversals(tx, id, now).await
+}
+
+/// What went back of the payment before its credit was written could not be taken: it is looked at again.
+async fn look_at_reversals(tx: &mut Tx, id: &str, now: Timestamp) -> Result<(), StoreError> {
+    let sql = "SELECT payment_intent_id FROM topups t WHERE t.id = $1 AND payment_intent_id IS NOT NULL \
+         AND EXISTS (SELECT 1 FROM reversals r WHERE r.topup_id = t.id)";
+    match tx.query_opt(sql, &[id.into()]).await? {
+        Some(mut row) => jobs::enqueue(tx, jobs::APPLY_REVERSALS, &row.text()?, now).await,
+        None => Ok(()),
+    }
 }
 
 fn changed_one(changed: u64) -> Result<(), StoreError> {

@@ -20,6 +20,8 @@ enum Guard {
     Read,
     /// A token of the account with `AI Gateway Write`.
     Write,
+    /// A token of the account with `Farebox Operator`.
+    Operate,
     /// Whoever can sign with the webhook's secret.
     Signature,
 }
@@ -117,6 +119,21 @@ const ROUTES: &[(&str, &str, Guard)] = &[
     ),
     (
         "get",
+        "/client/v4/accounts/{account_id}/ai-gateway/billing/topup/{payment_intent_id}/refund",
+        Guard::Read,
+    ),
+    (
+        "post",
+        "/client/v4/accounts/{account_id}/ai-gateway/billing/topup/{payment_intent_id}/refund",
+        Guard::Operate,
+    ),
+    (
+        "get",
+        "/client/v4/accounts/{account_id}/ai-gateway/billing/disputes",
+        Guard::Read,
+    ),
+    (
+        "get",
         "/client/v4/accounts/{account_id}/ai-gateway/billing/transactions",
         Guard::Read,
     ),
@@ -181,15 +198,26 @@ async fn every_route_refuses_strangers(app: &TestApp) {
     let made = app.request(Method::POST, &app.billing("holds"));
     let hold = made.json(body).send().await.body["result"]["id"].clone();
     let hold = hold.as_str().unwrap();
+    app.add_cards().await;
+    let invoice = app
+        .topup(serde_json::json!({ "amount": 1000 }))
+        .await
+        .invoice();
     for (method, path, guard) in ROUTES {
         let path = &path.replace("{hold_id}", hold);
+        let path = &path.replace("{payment_intent_id}", &invoice);
         let nobody = call(app, method, path, None).await;
         let expected = match guard {
             Guard::Open => (200, None),
-            Guard::AnyToken | Guard::Read | Guard::Write => (401, Some(9106)),
+            Guard::AnyToken | Guard::Read | Guard::Write | Guard::Operate => (401, Some(9106)),
             Guard::Signature => (400, Some(8009)),
         };
         assert_eq!(outcome(&nobody), expected, "{method} {path} with nothing");
+        if *guard == Guard::Operate {
+            // The customer's own token, which may do all that a customer may.
+            let answer = call(app, method, path, Some(&app.token)).await;
+            assert_eq!(outcome(&answer), (403, Some(10000)), "{method} {path}");
+        }
         for (whose, token) in &strangers {
             let answer = call(app, method, path, Some(token)).await;
             let expected = match (guard, *whose) {
@@ -273,6 +301,11 @@ async fn a_global_key_works_for_its_users_accounts_only(app: &TestApp) {
         outcome(&get(&own, "other@example.com", key).await),
         (401, Some(9103))
     );
+    // It may do all that a customer may, and nothing that is the operator's alone.
+    let request = app.anonymous(Method::POST, &app.billing("topup/in_0/refund"));
+    let request = request.header("x-auth-email", "user@example.com");
+    let refund = request.header("x-auth-key", key).body("{}").send().await;
+    assert_eq!(outcome(&refund), (403, Some(10000)));
     let other = app.another_account().await;
     let theirs = own.replace(&app.account.to_string(), &other.to_string());
     assert_eq!(

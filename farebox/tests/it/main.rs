@@ -8,6 +8,7 @@ mod authorisation;
 mod billing;
 mod cli;
 mod crash;
+mod crash_refunds;
 mod faults;
 mod openapi;
 mod process;

@@ -162,6 +162,12 @@ impl Site {
         self.change("UPDATE jobs SET due_at = 0").await;
     }
 
+    /// As some time after a process has died that waited for Stripe's word on a refund.
+    pub async fn refunds_grow_old(&self) {
+        self.change("UPDATE reversals SET updated_at = updated_at - 60000")
+            .await;
+    }
+
     pub async fn is_settled(&self, what: &str) {
         let (db, begun) = (self.beside(), Instant::now());
         while !truth::is_settled(&db, self.account).await {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ::api::{CreditBalance, Envelope};
+use ::api::{ApiMessage, Cents, CreditBalance, Envelope};
 use axum::extract::State;
 
 use crate::app::App;
@@ -32,5 +32,18 @@ pub async fn get(
     State(app): State<Arc<App>>,
     caller: Caller<Read>,
 ) -> Result<Success<CreditBalance>, ApiError> {
-    Ok(billing::credit_balance(&app, caller.account).await?.into())
+    let (result, frozen) = billing::credit_balance(&app, caller.account).await?;
+    let messages = messages(&result, frozen);
+    Ok(Success { result, messages })
+}
+
+/// Why nothing new is admitted, where nothing is.
+fn messages(balance: &CreditBalance, frozen: bool) -> Vec<ApiMessage> {
+    let owing = (balance.balance < Cents::ZERO).then_some(
+        "Credit that was spent has been taken back, because a payment was refunded or disputed: nothing is \
+         admitted until a top-up has paid it back",
+    );
+    let frozen = frozen.then_some("Spending is frozen while a payment is disputed");
+    let texts = [owing, frozen].into_iter().flatten();
+    texts.map(|text| ApiMessage::new(0, text)).collect()
 }

@@ -1,9 +1,11 @@
 //! The management API, a file per resource.
 
 pub mod credit_balance;
+pub mod disputes;
 pub mod holds;
 pub mod invoice_history;
 pub mod invoice_preview;
+pub mod refunds;
 pub mod spending_limit;
 pub mod token_verify;
 pub mod topup;

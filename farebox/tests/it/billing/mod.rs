@@ -1,8 +1,11 @@
 mod credit_balance;
+mod disputes;
 mod holds;
 mod invoice_history;
 mod invoice_preview;
 pub mod money;
+mod reconcile;
+mod refunds;
 mod spending_limit;
 mod topup;
 pub mod topup_config;

@@ -393,7 +393,10 @@ async fn a_dispute_and_a_refund_forbid_it_until_both_are_lifted(app: &TestApp) {
     paused(app, Reason::Dispute, "Again.").await;
     assert_eq!(told(app).await, unset(), "nothing is set yet");
     set(app, 5000, 1000).await;
-    nothing_more(app, 0).await;
+    // The customer has acted, and no dispute is open.
+    assert_eq!(over(app, 1).await, ["completed"]);
+    paused(app, Reason::Dispute, "A payment is disputed.").await;
+    money::spend(app, "4500", "work").await;
     let now = told(app).await;
     assert_eq!(
         (&now["disabledReason"], &now["error"]),
@@ -404,14 +407,14 @@ async fn a_dispute_and_a_refund_forbid_it_until_both_are_lifted(app: &TestApp) {
     auto_topups::card_added(&app.app.store.db, app.account)
         .await
         .unwrap();
-    set(app, 5000, 1000).await;
-    nothing_more(app, 0).await;
+    pass(app, 120).await;
+    nothing_more(app, 1).await;
     assert_eq!(told(app).await["disabledReason"], "refund");
     resumed(app, Reason::Dispute).await;
-    nothing_more(app, 0).await;
+    nothing_more(app, 1).await;
     resumed(app, Reason::Refund).await;
     sweep(app).await;
-    assert_eq!(over(app, 1).await, ["completed"]);
+    assert_eq!(over(app, 2).await, ["completed", "completed"]);
     assert_eq!(told(app).await["disabledReason"], Value::Null);
 }
 

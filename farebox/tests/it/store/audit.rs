@@ -35,6 +35,7 @@ struct Books {
     pending: String,
     hold: String,
     post: String,
+    refund: String,
 }
 
 async fn books(app: &TestApp) -> Books {
@@ -44,6 +45,13 @@ async fn books(app: &TestApp) -> Books {
     let waiting = json!({ "amount": 2000, "payment_method_id": secured });
     app.topup(waiting).await.invoice();
     app.settle().await;
+    let sql = "SELECT payment_intent_id FROM topups WHERE state = 'completed'";
+    let intent = app.app.store.db.query_opt(sql, &[]).await.unwrap();
+    let intent = intent.unwrap().text().unwrap();
+    app.stripe.refund(&intent, Some(100)).unwrap();
+    app.settle().await;
+    let sql = "SELECT id FROM reversals";
+    let refund = app.app.store.db.query_opt(sql, &[]).await.unwrap();
     let (hold, post) = (
         ids::transfer_for("test", "hold"),
         ids::transfer_for("test", "post"),
@@ -63,6 +71,7 @@ async fn books(app: &TestApp) -> Books {
         pending: rows.next().unwrap().id,
         hold: hold.to_string(),
         post: post.to_string(),
+        refund: refund.unwrap().text().unwrap(),
     }
 }
 
@@ -73,6 +82,7 @@ fn tamperings(books: &Books, other: &str, engine: &str) -> Vec<Tampering> {
         pending,
         hold,
         post,
+        refund,
     } = books;
     let credit = ids::transfer_for("topup", completed);
     let (balance, held) = (
@@ -152,6 +162,27 @@ fn tamperings(books: &Books, other: &str, engine: &str) -> Vec<Tampering> {
             "amount_cents = amount_cents + 1",
             "amount_cents = amount_cents - 1",
             &topup(completed),
+        ),
+        update(
+            "reversals",
+            &is(refund),
+            "taken_credit = taken_credit - 1",
+            "taken_credit = taken_credit + 1",
+            &format!("reversals {refund}"),
+        ),
+        update(
+            "reversals",
+            &is(refund),
+            &format!("account_id = '{other}'"),
+            &format!("account_id = '{account}'"),
+            &format!("reversals {refund}"),
+        ),
+        update(
+            "transfers",
+            "code = 7",
+            "reference = 'another'",
+            &format!("reference = '{refund}'"),
+            "reversals another",
         ),
         Tampering {
             change: format!(
