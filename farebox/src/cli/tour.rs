@@ -1,6 +1,8 @@
 //! The tour of the demo: what a user does, with every request and answer, in the order in which money
 //! moves. Each stop checks what it shows; the first thing that isn't as it should be ends the tour.
 
+mod wallet;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +45,9 @@ pub(super) async fn take(dev: &Dev) -> Result<String, Failure> {
     tour.card_is_declined().await?;
     tour.customer_authenticates().await?;
     tour.webhook_comes_three_times(&invoice).await?;
+    tour.limit_is_kept().await?;
+    tour.operator_refunds(&invoice).await?;
+    tour.wallet_fills_itself().await?;
     stop("Do the books add up? (farebox ledger check)");
     let audit = audit::check(&dev.app.store.db)
         .await

@@ -187,6 +187,7 @@ fn limit_refused(refusal: &HoldRefusal) -> ApiError {
     };
     let (most, period, strategy) = (limit.amount, limit.period, limit.strategy);
     let more = match more_at {
+        _ if *asked > most => "it would not fit into an empty window".to_owned(),
         Some(at) => format!("there is more at {at}"),
         None => "there is more when holds end".to_owned(),
     };
