@@ -25,6 +25,7 @@ mod client;
 mod envelope;
 mod hold;
 mod invoices;
+mod payment_methods;
 mod reversal;
 mod spending_limit;
 mod token;
@@ -39,7 +40,8 @@ pub use cents::{Cents, ParseCentsError};
 pub use client::{
     AiGateway, Billing, Client, ClientBuilder, CreditBalanceParams, DisputeListParams, Disputes,
     Error, Exchange, Failure, HoldCaptureParams, HoldCreateParams, HoldListParams, HoldParams,
-    Holds, InvoiceHistoryParams, InvoiceKind, InvoicePreviewParams, RefundCreateParams,
+    Holds, InvoiceHistoryParams, InvoiceKind, InvoicePreviewParams, PaymentMethodListParams,
+    PaymentMethodParams, PaymentMethodSetupParams, PaymentMethods, RefundCreateParams,
     RefundListParams, Refunds, SpendingLimitParams, SpendingLimitSetParams, SpendingLimits, Tokens,
     TopupAccountParams, TopupConfigSetParams, TopupConfigs, TopupCreateParams, TopupStatusParams,
     Topups, TransactionOrder, TransactionsParams, UsageHistoryParams, User,
@@ -48,6 +50,9 @@ pub use envelope::{ApiMessage, Envelope, ResultInfo};
 pub use hold::{Capture, CaptureHold, CreateHold, Hold, HoldState};
 pub use invoices::{
     BilledInvoice, InvoiceHistory, InvoiceLine, InvoicePeriod, InvoicePreview, InvoicePricing,
+};
+pub use payment_methods::{
+    PaymentMethod, PaymentMethodSetup, RemovedPaymentMethod, SetupPaymentMethod,
 };
 pub use reversal::{CreateRefund, Dispute, Refund, RefundReason};
 pub use spending_limit::{

@@ -80,6 +80,8 @@ pub mod codes {
     pub const CREDIT_SPENT: i64 = 8032;
     /// Stripe refuses a refund; the credit was given back.
     pub const REFUND_REFUSED: i64 = 8033;
+    /// Another change of the account's payment methods is under way.
+    pub const CARDS_BUSY: i64 = 8050;
 }
 
 /// A refusal or a failure, as the client will see it.

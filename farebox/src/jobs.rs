@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::app::App;
 use crate::billing::{self, AutoTopups, BillingError};
 use crate::store::jobs;
-use crate::store::{StoreError, events, idempotency};
+use crate::store::{StoreError, events, idempotency, setups};
 
 /// For how long a job belongs to the worker that took it.
 const CLAIM: Duration = Duration::from_secs(120);
@@ -127,7 +127,10 @@ async fn compare(app: &Arc<App>) -> Result<usize, BillingError> {
 async fn prune(app: &Arc<App>) -> Result<usize, BillingError> {
     let keys = idempotency::prune(&app.store.db, app.now_minus(KEYS_KEPT)).await?;
     let events = events::prune(&app.store.db, app.now_minus(EVENTS_KEPT)).await?;
-    Ok(usize::try_from(keys.saturating_add(events)).unwrap_or(usize::MAX))
+    // No event is about them any more, and nobody looks for setups that are as old.
+    let setups = setups::prune(&app.store.db, app.now_minus(EVENTS_KEPT)).await?;
+    let all = keys.saturating_add(events).saturating_add(setups);
+    Ok(usize::try_from(all).unwrap_or(usize::MAX))
 }
 
 /// Runs a pass at once and then again and again, with a pause between two.

@@ -9,6 +9,7 @@ mod error;
 mod holds;
 mod observer;
 mod params;
+mod payment_methods;
 mod resources;
 mod retry;
 mod reversals;
@@ -28,11 +29,12 @@ pub use holds::Holds;
 pub use observer::Exchange;
 pub use params::{
     CreditBalanceParams, DisputeListParams, HoldCaptureParams, HoldCreateParams, HoldListParams,
-    HoldParams, InvoiceHistoryParams, InvoiceKind, InvoicePreviewParams, RefundCreateParams,
-    RefundListParams, SpendingLimitParams, SpendingLimitSetParams, TopupAccountParams,
-    TopupConfigSetParams, TopupCreateParams, TopupStatusParams, TransactionOrder,
-    TransactionsParams, UsageHistoryParams,
+    HoldParams, InvoiceHistoryParams, InvoiceKind, InvoicePreviewParams, PaymentMethodListParams,
+    PaymentMethodParams, PaymentMethodSetupParams, RefundCreateParams, RefundListParams,
+    SpendingLimitParams, SpendingLimitSetParams, TopupAccountParams, TopupConfigSetParams,
+    TopupCreateParams, TopupStatusParams, TransactionOrder, TransactionsParams, UsageHistoryParams,
 };
+pub use payment_methods::PaymentMethods;
 pub use resources::{AiGateway, Billing, Tokens, Topups, User};
 pub use reversals::{Disputes, Refunds};
 pub use spending_limit::SpendingLimits;

@@ -78,6 +78,34 @@ pub struct HoldListParams {
     pub state: Option<HoldState>,
 }
 
+/// For [`crate::PaymentMethods::list`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PaymentMethodListParams {
+    /// The account that is charged.
+    pub account_id: String,
+}
+
+/// For [`crate::PaymentMethods::setup`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PaymentMethodSetupParams {
+    /// The account that will be charged.
+    pub account_id: String,
+    /// Where a page of Stripe's leads back to. Without it the answer has a secret for a page of the
+    /// caller's own.
+    pub return_url: Option<String>,
+    /// Names this setup: a repeated call with the same key begins no other.
+    pub idempotency_key: Option<String>,
+}
+
+/// For [`crate::PaymentMethods::set_default`] and [`crate::PaymentMethods::delete`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PaymentMethodParams {
+    /// The account that is charged.
+    pub account_id: String,
+    /// Stripe's id (`pm_…`).
+    pub payment_method_id: String,
+}
+
 /// For [`crate::SpendingLimits::get`] and [`crate::SpendingLimits::delete`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SpendingLimitParams {

@@ -8,8 +8,9 @@ use reqwest::header::HeaderValue;
 use super::send::Call;
 use super::{
     Client, CreditBalanceParams, Disputes, Error, Holds, InvoiceHistoryParams,
-    InvoicePreviewParams, Refunds, SpendingLimits, TopupAccountParams, TopupConfigs,
-    TopupCreateParams, TopupStatusParams, TransactionsParams, UsageHistoryParams, retry, wait,
+    InvoicePreviewParams, PaymentMethods, Refunds, SpendingLimits, TopupAccountParams,
+    TopupConfigs, TopupCreateParams, TopupStatusParams, TransactionsParams, UsageHistoryParams,
+    retry, wait,
 };
 use crate::{
     CreateTopup, CreditBalance, InvoiceHistory, InvoicePreview, TokenVerify, Topup,
@@ -44,6 +45,14 @@ impl<'a> Billing<'a> {
     #[must_use]
     pub const fn holds(self) -> Holds<'a> {
         Holds {
+            client: self.client,
+        }
+    }
+
+    /// The cards that are charged.
+    #[must_use]
+    pub const fn payment_methods(self) -> PaymentMethods<'a> {
+        PaymentMethods {
             client: self.client,
         }
     }

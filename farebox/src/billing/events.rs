@@ -5,17 +5,23 @@
 
 use std::sync::Arc;
 
-use ledger::Timestamp;
+use ledger::{AccountId, Timestamp};
 
 use crate::app::App;
-use crate::billing::{BillingError, apply, reversals};
+use crate::billing::{BillingError, apply, customer, reversals, setups};
 use crate::store::events::{self, NewEvent};
 use crate::store::jobs::{APPLY_REVERSALS, Job};
-use crate::store::{StoreError, topups};
+use crate::store::{StoreError, accounts, topups};
 use crate::stripe::Event;
 
 /// The job that looks at an invoice's top-up.
 const APPLY_INVOICE: &str = "apply_invoice";
+
+/// The job that makes the card of an account's setup the default.
+const SETTLE_SETUPS: &str = "settle_setups";
+
+/// The job that asks for an account's default card.
+const LOOK_AT_CARD: &str = "look_at_card";
 
 /// The events that say something, with the job that each causes (Stripe: "Types of events").
 const EVENTS: &[(&str, &str)] = &[
@@ -42,6 +48,14 @@ const EVENTS: &[(&str, &str)] = &[
     ("charge.dispute.closed", APPLY_REVERSALS),
     ("charge.dispute.funds_withdrawn", APPLY_REVERSALS),
     ("charge.dispute.funds_reinstated", APPLY_REVERSALS),
+    ("setup_intent.succeeded", SETTLE_SETUPS),
+    ("checkout.session.completed", SETTLE_SETUPS),
+    ("payment_method.attached", LOOK_AT_CARD),
+    ("payment_method.detached", LOOK_AT_CARD),
+    ("payment_method.updated", LOOK_AT_CARD),
+    ("payment_method.automatically_updated", LOOK_AT_CARD),
+    ("customer.updated", LOOK_AT_CARD),
+    ("customer.deleted", LOOK_AT_CARD),
 ];
 
 /// How many types Stripe lists at once.
@@ -99,6 +113,7 @@ async fn subject_of(
         APPLY_INVOICE => invoice_of(app, event).await,
         // Whatever has happened to a payment's refunds and disputes, all of them are looked at.
         APPLY_REVERSALS => Ok(event.subject.payment_intent.clone()),
+        SETTLE_SETUPS | LOOK_AT_CARD => account_of(app, event).await,
         _ => Ok(event.subject.id.clone()),
     }
 }
@@ -116,6 +131,18 @@ async fn invoice_of(app: &Arc<App>, event: &Event) -> Result<Option<String>, Sto
     Ok(topup.and_then(|topup| topup.invoice_id))
 }
 
+/// The account that an event is about, by the customer or, of a card that has been taken from its
+/// customer, by the card.
+async fn account_of(app: &Arc<App>, event: &Event) -> Result<Option<String>, StoreError> {
+    let (db, subject) = (&app.store.db, &event.subject);
+    let account = match (&subject.customer, &subject.id) {
+        (Some(customer), _) => accounts::find_for_customer(db, customer).await?,
+        (None, Some(card)) => accounts::find_for_card(db, card).await?,
+        (None, None) => None,
+    };
+    Ok(account.map(|account| account.to_string()))
+}
+
 /// Does a job that an event has caused, or that another part of billing has asked for.
 ///
 /// # Errors
@@ -124,8 +151,15 @@ pub async fn perform(app: &Arc<App>, job: &Job) -> Result<(), BillingError> {
     match job.kind.as_str() {
         APPLY_INVOICE => apply::apply_invoice_event(app, &job.subject).await,
         APPLY_REVERSALS => reversals::apply_reversals(app, &job.subject).await,
+        SETTLE_SETUPS => setups::settle_account(app, account_in(job)?).await,
+        LOOK_AT_CARD => customer::look_at_card(app, account_in(job)?).await,
         unknown => Err(BillingError::Internal(format!("no such job: {unknown}"))),
     }
+}
+
+fn account_in(job: &Job) -> Result<AccountId, BillingError> {
+    let parsed = job.subject.parse();
+    parsed.map_err(|_| BillingError::Internal(format!("{} is no account's id", job.subject)))
 }
 
 /// Reads the events since the last pass from Stripe's list and takes those that no webhook brought.

@@ -1,5 +1,5 @@
 //! The use cases of billing: start a top-up, find out what became of it, tell the balance
-//! and what it came from.
+//! and what it came from, keep the cards that are charged.
 //!
 //! It puts the store, Stripe and the ledger's rules together, and knows no HTTP. Whether money is
 //! there is decided by `ledger::topup::decide` over what Stripe says, and nowhere else.
@@ -14,15 +14,18 @@ mod events;
 mod holds;
 mod invoices;
 mod kept;
+mod payment_methods;
 mod preview;
 mod reconcile;
 mod refunds;
 mod refusal;
 mod reversals;
+mod setups;
 mod spending_limit;
 mod status;
 mod topup;
 mod transactions;
+mod turn;
 mod usage;
 
 pub use apply::{apply_invoice_event, apply_payment};
@@ -37,11 +40,15 @@ pub use holds::{
     void_hold,
 };
 pub use invoices::{InvoicePage, invoice_history};
+pub use payment_methods::{
+    Removed, payment_methods, remove_payment_method, set_default_payment_method,
+};
 pub use preview::invoice_preview;
 pub use reconcile::{expire_holds, unsettled_topups};
 pub use refunds::{RefundRequest, refund_topup, refunds_of, unanswered_refunds};
 pub use refusal::{BillingError, HoldRefusal, RefundRefusal, Refusal};
 pub use reversals::apply_reversals;
+pub use setups::{SetupRequest, set_up_payment_method};
 pub use spending_limit::{remove_spending_limit, set_spending_limit, spending_limit};
 pub use status::{Status, topup_status};
 pub use topup::{Idempotency, TopupRequest, start_topup};

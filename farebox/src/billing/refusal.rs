@@ -132,6 +132,15 @@ pub enum BillingError {
     /// There is no such top-up in this account.
     #[error("there is no such top-up in this account")]
     NoSuchTopup,
+    /// There is no such payment method in this account.
+    #[error("there is no such payment method in this account")]
+    NoSuchPaymentMethod,
+    /// Stripe doesn't lead anybody back to this URL.
+    #[error("stripe doesn't take the return url")]
+    ReturnUrl,
+    /// Another change of the account's cards is under way.
+    #[error("another change of the account's cards is under way")]
+    CardsBusy,
     /// The cursor names no transfer of this account's.
     #[error("the cursor names no transfer of this account's")]
     NoSuchCursor,

@@ -126,6 +126,9 @@ impl Dev {
             let seeded = self.stripe.seed_customer_card(&customer, card, index == 0);
             seeded.map_err(|refusal| Failure::new(format!("{card}: {refusal:?}")))?;
         }
+        // Stripe's events say so too, in a moment; whoever reads the balance now is not to wait for them.
+        let refreshed = billing::refresh_card(&self.app, self.account, &customer).await;
+        refreshed.map_err(Failure::new)?;
         Ok(())
     }
 

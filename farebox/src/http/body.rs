@@ -15,6 +15,10 @@ use serde_json::{Map, Value};
 
 use crate::app::App;
 use crate::error::{ApiError, codes, issue};
+use crate::stripe::is_loopback;
+
+/// How many characters a URL may have.
+const URL_MAX: usize = 2048;
 
 /// How many keys a metadata map may have, and how many characters a key and a value.
 const METADATA_KEYS_MAX: usize = 50;
@@ -69,6 +73,23 @@ impl FromRequest<Arc<App>> for Fields {
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
         let RawBody(bytes) = RawBody::from_request(request, app).await?;
         Self::parse(bytes)
+    }
+}
+
+/// The same, where no body at all, or `null`, is an object without fields.
+#[derive(Debug)]
+pub struct FieldsIfAny(pub Fields);
+
+impl FromRequest<Arc<App>> for FieldsIfAny {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
+        let RawBody(bytes) = RawBody::from_request(request, app).await?;
+        let bytes = match bytes.as_ref() {
+            b"" | b"null" => Bytes::from_static(b"{}"),
+            _ => bytes,
+        };
+        Fields::parse(bytes).map(Self)
     }
 }
 
@@ -222,6 +243,22 @@ impl Fields {
         taken
     }
 
+    /// Takes a URL that a customer's browser may be led back to. `null` counts as absent.
+    pub fn optional_return_url(&mut self, name: &str) -> Option<String> {
+        match self.fields.remove(name)? {
+            Value::Null => None,
+            Value::String(text) if is_return_url(&text) => Some(text),
+            Value::String(_) => {
+                let message = format!(
+                    "Invalid url. Expected an absolute https URL, or an http one on localhost, of at most \
+                     {URL_MAX} characters"
+                );
+                self.fault(name, message)
+            }
+            other => self.fault(name, format!("Expected string, received {}", kind(&other))),
+        }
+    }
+
     /// Takes a text of 1 to 255 characters that must be there.
     pub fn text(&mut self, name: &str) -> String {
         match self.optional_text(name) {
@@ -296,6 +333,26 @@ fn note(key: &str, value: Value) -> Result<String, String> {
     }
 }
 
+/// Whether a browser may be led there. It reaches the browser as it is written here, so there is no room for
+/// what parsers disagree about: blanks, backslashes, a name and password in front of the host.
+fn is_return_url(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_graphic() && c != '\\';
+    if text.len() > URL_MAX || !text.chars().all(is_plain) {
+        return false;
+    }
+    let Ok(url) = reqwest::Url::parse(text) else {
+        return false;
+    };
+    let is_absolute = text.contains("://") && url.has_host();
+    let is_bare = url.username().is_empty() && url.password().is_none();
+    let is_safe = match url.scheme() {
+        "https" => true,
+        "http" => is_loopback(&url),
+        _ => false,
+    };
+    is_absolute && is_bare && is_safe
+}
+
 fn is_at(error: &ApiMessage, name: &str) -> bool {
     error
         .path
@@ -312,5 +369,49 @@ fn kind(value: &Value) -> &'static str {
         Value::String(_) => "string",
         Value::Array(_) => "array",
         Value::Object(_) => "object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_return_url;
+
+    #[test]
+    fn a_browser_is_led_back_over_https_or_to_its_own_machine() {
+        for url in [
+            "https://example.com",
+            "https://example.com:8443/billing?tab=cards&session={CHECKOUT_SESSION_ID}#done",
+            "HTTPS://EXAMPLE.COM/",
+            "http://localhost:3000/billing",
+            "http://127.0.0.1/",
+            "http://[::1]:3000/",
+        ] {
+            assert!(is_return_url(url), "{url}");
+        }
+        let long = format!("https://example.com/{}", "a".repeat(2048));
+        for url in [
+            "",
+            "/billing",
+            "//example.com/",
+            "example.com/billing",
+            "https:example.com",
+            "https://",
+            "http://example.com/",
+            "http://localhost.example.com/",
+            "http://127.0.0.1.example.com/",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "ftp://example.com/",
+            "https://example.com\\@evil.example/",
+            "https://example.com@evil.example/",
+            "https://user:password@example.com/",
+            " https://example.com/",
+            "https://example.com/\n",
+            "https://exa\tmple.com/",
+            "https://example.com/ü",
+            &long,
+        ] {
+            assert!(!is_return_url(url), "{url}");
+        }
     }
 }

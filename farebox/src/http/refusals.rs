@@ -18,6 +18,9 @@ impl From<BillingError> for ApiError {
             BillingError::Hold(refusal) => hold_refused(&refusal),
             BillingError::Refund(refusal) => refund_refused(refusal),
             BillingError::NoSuchTopup => Self::not_found("Top-up"),
+            BillingError::NoSuchPaymentMethod => Self::not_found("Payment method"),
+            BillingError::ReturnUrl => return_url(),
+            BillingError::CardsBusy => cards_busy(),
             BillingError::NoSuchCursor => no_such_cursor(),
             BillingError::Unavailable(cause) => stripe_unavailable(cause.to_string()),
             BillingError::TookTooLong => stripe_unavailable("the time was up".to_owned()),
@@ -210,7 +213,7 @@ fn stripe_unavailable(cause: String) -> ApiError {
         StatusCode::SERVICE_UNAVAILABLE,
         codes::STRIPE_UNAVAILABLE,
         "Stripe can't be reached just now and nothing was charged. Ask again, with the same \
-         Idempotency-Key",
+         Idempotency-Key where there was one",
     )
     .after(2);
     error.internal = Some(cause);
@@ -220,6 +223,17 @@ fn stripe_unavailable(cause: String) -> ApiError {
 fn no_such_cursor() -> ApiError {
     let message = "No transaction of this account: send the next_cursor of the page before";
     ApiError::invalid(&["query", "cursor"], message)
+}
+
+fn return_url() -> ApiError {
+    let message = "Invalid url. Stripe leads nobody back there: send another one";
+    ApiError::invalid(&["body", "return_url"], message)
+}
+
+fn cards_busy() -> ApiError {
+    let message = "Another change of the account's payment methods is under way and nothing was changed \
+         by this one: ask again in a moment";
+    ApiError::new(StatusCode::CONFLICT, codes::CARDS_BUSY, message).after(1)
 }
 
 fn key_busy() -> ApiError {

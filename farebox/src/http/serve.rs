@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::serve::ListenerExt;
 use http::{Method, StatusCode, Uri};
 use tokio::net::TcpListener;
@@ -33,6 +33,19 @@ pub fn router(app: Arc<App>) -> Router {
         .route(
             &billing("holds/{hold_id}/capture"),
             post(api::holds::capture),
+        )
+        .route(&billing("payment-methods"), get(api::payment_methods::list))
+        .route(
+            &billing("payment-methods/setup"),
+            post(api::payment_methods::setup),
+        )
+        .route(
+            &billing("payment-methods/{payment_method_id}"),
+            delete(api::payment_methods::remove),
+        )
+        .route(
+            &billing("payment-methods/{payment_method_id}/default"),
+            post(api::payment_methods::set_default),
         )
         .route(
             &billing("spending-limit"),

@@ -93,6 +93,76 @@ pub async fn set_customer(db: &Db, id: AccountId, customer: &str) -> Result<(), 
     Ok(())
 }
 
+/// Puts a new customer in the place of one that is gone. Of two callers who do so the first one stays.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn replace_customer(
+    db: &Db,
+    id: AccountId,
+    gone: &str,
+    customer: &str,
+) -> Result<(), StoreError> {
+    let sql =
+        "UPDATE accounts SET stripe_customer_id = $3 WHERE id = $1 AND stripe_customer_id = $2";
+    db.execute(sql, &[id.to_string().into(), gone.into(), customer.into()])
+        .await?;
+    Ok(())
+}
+
+/// The account that has this Stripe customer. For Stripe's events, which know no account.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn find_for_customer(db: &Db, customer: &str) -> Result<Option<AccountId>, StoreError> {
+    let sql = "SELECT id FROM accounts WHERE stripe_customer_id = $1";
+    let row = db.query_opt(sql, &[customer.into()]).await?;
+    row.map(|mut row| row.parse()).transpose()
+}
+
+/// The account whose default card this was when Stripe last told it. For Stripe's events, which know no
+/// account.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn find_for_card(db: &Db, card: &str) -> Result<Option<AccountId>, StoreError> {
+    let sql = "SELECT id FROM accounts WHERE card_id = $1";
+    let row = db.query_opt(sql, &[card.into()]).await?;
+    row.map(|mut row| row.parse()).transpose()
+}
+
+/// Claims the account's cards until `until`; false while somebody else has them.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn claim_cards(
+    db: &Db,
+    id: AccountId,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let sql =
+        "UPDATE accounts SET cards_claimed_until = $2 WHERE id = $1 AND cards_claimed_until <= $3";
+    let params = [
+        id.to_string().into(),
+        until.millis().into(),
+        now.millis().into(),
+    ];
+    Ok(db.execute(sql, &params).await? == 1)
+}
+
+/// Lets go of the cards that were claimed until `until`. A claim that has run out may be somebody else's.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn release_cards(db: &Db, id: AccountId, until: Timestamp) -> Result<(), StoreError> {
+    let sql =
+        "UPDATE accounts SET cards_claimed_until = 0 WHERE id = $1 AND cards_claimed_until = $2";
+    db.execute(sql, &[id.to_string().into(), until.millis().into()])
+        .await?;
+    Ok(())
+}
+
 /// Notes that Stripe is about to be asked about the card; false where somebody did so after `before`.
 ///
 /// # Errors
@@ -112,7 +182,8 @@ pub async fn claim_card_look(
     Ok(db.execute(sql, &params).await? == 1)
 }
 
-/// Notes what Stripe says about the account's default card.
+/// Notes what Stripe says about the account's default card, having been asked at `asked_at`; unless somebody
+/// who asked later has done so already. True where it is another card than the one before.
 ///
 /// # Errors
 /// [`StoreError::Database`].
@@ -120,19 +191,24 @@ pub async fn set_card(
     db: &Db,
     id: AccountId,
     card: Option<&Card>,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+    asked_at: Timestamp,
+) -> Result<bool, StoreError> {
     let sql = "UPDATE accounts SET card_id = $2, card_brand = $3, card_last4 = $4, card_looked_at = $5 \
-         WHERE id = $1";
+         WHERE id = $1 AND card_looked_at <= $5";
     let params = [
         id.to_string().into(),
         card.map(|card| card.id.as_str()).into(),
         card.and_then(|card| card.brand.as_deref()).into(),
         card.and_then(|card| card.last4.as_deref()).into(),
-        now.millis().into(),
+        asked_at.millis().into(),
     ];
+    // Compared by the statement that writes it, so that of several who note the same card one is told.
+    let if_another = format!("{sql} AND (card_id IS NULL OR card_id <> $2)");
+    if card.is_some() && db.execute(&if_another, &params).await? == 1 {
+        return Ok(true);
+    }
     db.execute(sql, &params).await?;
-    Ok(())
+    Ok(false)
 }
 
 /// A person.

@@ -30,6 +30,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "reversals",
         include_str!("../../migrations/0005_reversals.sql"),
     ),
+    (
+        6,
+        "payment_methods",
+        include_str!("../../migrations/0006_payment_methods.sql"),
+    ),
 ];
 
 /// A number of our own among PostgreSQL's advisory locks: two nodes that start at once take turns.

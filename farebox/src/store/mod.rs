@@ -23,6 +23,7 @@ pub mod migrate;
 mod postgres;
 pub mod reversals;
 pub mod settings;
+pub mod setups;
 pub mod spending;
 mod sqlite;
 pub mod tokens;

@@ -9,6 +9,7 @@
 //! currency's smallest unit, times are Unix seconds, as Stripe sends them.
 
 mod call;
+mod checkout_sessions;
 mod customers;
 mod disputes;
 mod error;
@@ -33,6 +34,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
 pub use self::{
+    checkout_sessions::{CheckoutSession, CreateSetupSession},
     customers::{CreateCustomer, Customer},
     disputes::{Dispute, DisputeFilter, DisputeStatus, Movement},
     error::StripeError,
@@ -167,7 +169,8 @@ fn is_live(key: &str) -> Option<bool> {
     kind.starts_with("test_").then_some(false)
 }
 
-fn is_loopback(url: &reqwest::Url) -> bool {
+/// Whether a URL leads to this machine itself.
+pub fn is_loopback(url: &reqwest::Url) -> bool {
     let host = url
         .host_str()
         .unwrap_or_default()

@@ -16,7 +16,7 @@ pub struct PaymentMethod {
     /// `card`, `sepa_debit`, `link` and many more.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The customer that it is attached to. Charging it for another one must be refused.
+    /// The customer that it is attached to.
     #[serde(default, deserialize_with = "optional_id")]
     pub customer: Option<String>,
     /// What to show of it, where it is a card.
@@ -40,13 +40,20 @@ impl Listed for PaymentMethod {
 }
 
 impl Stripe {
-    /// Reads a payment method (`GET /v1/payment_methods/{id}`).
+    /// Reads a payment method of a customer's (`GET /v1/customers/{customer}/payment_methods/{id}`).
+    /// Never without the customer: charging, showing or removing somebody else's must be refused.
     ///
     /// # Errors
     ///
-    /// As any call to Stripe.
-    pub async fn payment_method(&self, id: &str) -> Result<PaymentMethod, StripeError> {
-        self.send(Call::get(path(id)?)).await
+    /// As any call to Stripe; [`StripeError::NotFound`] where the customer doesn't have it.
+    pub async fn payment_method(
+        &self,
+        customer: &str,
+        id: &str,
+    ) -> Result<PaymentMethod, StripeError> {
+        let (customer, id) = (segment(customer)?, segment(id)?);
+        let path = format!("/v1/customers/{customer}/payment_methods/{id}");
+        self.send(Call::get(path)).await
     }
 
     /// A customer's payment methods (`GET /v1/customers/{id}/payment_methods`).

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::{
-    Stripe, StripeError,
+    Listed, Pages, Stripe, StripeError,
     call::{Call, segment},
     open::{Metadata, nullable, open_enum, optional_id, secret},
 };
@@ -36,6 +36,9 @@ pub struct SetupIntent {
     pub id: String,
     /// Where it stands.
     pub status: SetupIntentStatus,
+    /// Whether it saves a card that real money can be taken from.
+    #[serde(default)]
+    pub livemode: bool,
     /// The customer that the payment method is saved for.
     #[serde(default, deserialize_with = "optional_id")]
     pub customer: Option<String>,
@@ -53,6 +56,12 @@ impl SetupIntent {
     /// What the browser needs to finish the set-up. Whoever has it can act on the intent.
     pub fn client_secret(&self) -> Option<&SecretString> {
         self.client_secret.as_ref()
+    }
+}
+
+impl Listed for SetupIntent {
+    fn id(&self) -> &str {
+        &self.id
     }
 }
 
@@ -92,6 +101,15 @@ impl Stripe {
     pub async fn setup_intent(&self, id: &str) -> Result<SetupIntent, StripeError> {
         self.send(Call::get(format!("/v1/setup_intents/{}", segment(id)?)))
             .await
+    }
+
+    /// A customer's setup intents that were created since a time in Unix seconds, newest first
+    /// (`GET /v1/setup_intents`).
+    pub fn setup_intents(&self, customer: &str, created_gte: i64) -> Pages<SetupIntent> {
+        let call = Call::get("/v1/setup_intents")
+            .with("customer", customer)
+            .with("created[gte]", created_gte);
+        Pages::new(self, call)
     }
 }
 

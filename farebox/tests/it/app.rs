@@ -213,6 +213,8 @@ impl TestApp {
                 .seed_customer_card(&customer, id, default)
                 .unwrap();
         }
+        // What these events cause is done before a test counts or hinders calls to Stripe.
+        self.settle().await;
     }
 
     /// Gives the test's account credit, in whole cents, without Stripe.

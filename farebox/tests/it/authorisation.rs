@@ -83,6 +83,26 @@ const ROUTES: &[(&str, &str, Guard)] = &[
         Guard::Read,
     ),
     (
+        "get",
+        "/client/v4/accounts/{account_id}/ai-gateway/billing/payment-methods",
+        Guard::Read,
+    ),
+    (
+        "post",
+        "/client/v4/accounts/{account_id}/ai-gateway/billing/payment-methods/setup",
+        Guard::Write,
+    ),
+    (
+        "delete",
+        "/client/v4/accounts/{account_id}/ai-gateway/billing/payment-methods/{payment_method_id}",
+        Guard::Write,
+    ),
+    (
+        "post",
+        "/client/v4/accounts/{account_id}/ai-gateway/billing/payment-methods/{payment_method_id}/default",
+        Guard::Write,
+    ),
+    (
         "post",
         "/client/v4/accounts/{account_id}/ai-gateway/billing/topup",
         Guard::Write,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use farebox::config::{Config, DatabaseUrl};
 use farebox::store::db::Db;
+use farebox::store::{events, jobs};
 use ledger::AccountId;
 use sandbox::{StripeConfig, Webhook};
 use serde_json::{Value, json};
@@ -110,6 +111,17 @@ impl Site {
             secrets: vec![WEBHOOK_SECRET.to_owned()],
         }));
         (running, url)
+    }
+
+    /// Waits until the events that Stripe lists are known and what they cause is done: a call to Stripe is
+    /// then a request's.
+    pub async fn has_caught_up(&self) {
+        let (db, begun) = (self.beside(), Instant::now());
+        let listed = async || events::cursor(&db, "stripe_events").await.unwrap();
+        while listed().await.is_none() || jobs::count(&db).await.unwrap() > 0 {
+            assert!(begun.elapsed() < PATIENCE, "jobs are left");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// The call, as often as the client likes under the same key.

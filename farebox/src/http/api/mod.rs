@@ -5,6 +5,7 @@ pub mod disputes;
 pub mod holds;
 pub mod invoice_history;
 pub mod invoice_preview;
+pub mod payment_methods;
 pub mod refunds;
 pub mod spending_limit;
 pub mod token_verify;

@@ -4,6 +4,7 @@ mod holds;
 mod invoice_history;
 mod invoice_preview;
 pub mod money;
+mod payment_methods;
 mod reconcile;
 mod refunds;
 mod spending_limit;

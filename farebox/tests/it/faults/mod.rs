@@ -8,4 +8,4 @@ mod logs;
 mod mismatch;
 mod steps;
 pub mod truth;
-mod webhooks;
+pub mod webhooks;
