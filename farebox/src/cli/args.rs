@@ -1,10 +1,17 @@
 //! Every command and option, with its help. What is typed; what it means is made of it elsewhere.
 
+mod billing;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+pub(super) use billing::{
+    HoldArgs, HoldsArgs, HoldsCommand, PaymentMethodArgs, PaymentMethodsArgs,
+    PaymentMethodsCommand, SpendingLimitArgs, SpendingLimitCommand,
+};
 
 use crate::cli::reading::moment;
 
@@ -44,6 +51,12 @@ pub(super) enum Command {
     Disputes(DisputesArgs),
     /// What an account has, through the API
     Balance(BalanceArgs),
+    /// Hold credit and take it in parts, through the API
+    Holds(HoldsArgs),
+    /// The most that an account may spend in a window of time, through the API
+    SpendingLimit(SpendingLimitArgs),
+    /// The cards that top-ups are charged to, through the API
+    PaymentMethods(PaymentMethodsArgs),
     /// What an account has used, by hours or days, through the API
     Usage(UsageArgs),
     /// What an account was billed, or the running month with --preview, through the API

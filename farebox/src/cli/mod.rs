@@ -5,13 +5,16 @@ mod args;
 mod client;
 mod demo;
 mod dev;
+mod holds;
 mod ledger;
 mod logging;
+mod payment_methods;
 mod reading;
 mod reconcile;
 mod refunds;
 mod serve;
 mod show;
+mod spending_limit;
 mod topup_config;
 mod tour;
 
@@ -68,6 +71,9 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Disputes(args) => refunds::disputes(args).await?,
         Command::Topup(args) => client::topup(args).await?,
         Command::Balance(args) => client::balance(&args).await?,
+        Command::Holds(args) => holds::run(args).await?,
+        Command::SpendingLimit(args) => spending_limit::run(args).await?,
+        Command::PaymentMethods(args) => payment_methods::run(args).await?,
         Command::Usage(args) => reading::usage(args).await?,
         Command::Invoices(args) => reading::invoices(args).await?,
         Command::Transactions(args) => reading::transactions(args).await?,

@@ -1,5 +1,7 @@
 //! The commands as a user types them: what they print, how they end, and that no secret escapes.
 
+mod billing;
+
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::Path;
