@@ -18,9 +18,29 @@ use crate::http::{api, openapi, ops, request_id, webhooks};
 
 /// Everything that is served on the main listener.
 pub fn router(app: Arc<App>) -> Router {
-    // Written out: a nested router would take every request's path apart and put it together again.
-    let billing = |name| format!("/client/v4/accounts/{{account_id}}/ai-gateway/billing/{name}");
-    Router::new()
+    buying(spending(Router::new()))
+        .route(
+            "/client/v4/user/tokens/verify",
+            get(api::token_verify::verify),
+        )
+        .route("/webhooks/stripe", post(webhooks::stripe))
+        .route("/healthz", get(ops::healthz))
+        .route("/readyz", get(ops::readyz))
+        .route("/openapi.json", get(openapi::document))
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(from_fn_with_state(app.clone(), request_id::assign))
+        .with_state(app)
+}
+
+/// Written out: a nested router would take every request's path apart and put it together again.
+fn billing(name: &str) -> String {
+    format!("/client/v4/accounts/{{account_id}}/ai-gateway/billing/{name}")
+}
+
+/// What there is, and what becomes of it.
+fn spending(router: Router<Arc<App>>) -> Router<Arc<App>> {
+    router
         .route(&billing("credit-balance"), get(api::credit_balance::get))
         .route(
             &billing("holds"),
@@ -34,6 +54,21 @@ pub fn router(app: Arc<App>) -> Router {
             &billing("holds/{hold_id}/capture"),
             post(api::holds::capture),
         )
+        .route(
+            &billing("spending-limit"),
+            get(api::spending_limit::get)
+                .post(api::spending_limit::set)
+                .delete(api::spending_limit::delete),
+        )
+        .route(&billing("usage-history"), get(api::usage_history::get))
+        .route(&billing("transactions"), get(api::transactions::list))
+        .route(&billing("invoice-history"), get(api::invoice_history::get))
+        .route(&billing("invoice-preview"), get(api::invoice_preview::get))
+}
+
+/// How money comes in, and goes back.
+fn buying(router: Router<Arc<App>>) -> Router<Arc<App>> {
+    router
         .route(&billing("payment-methods"), get(api::payment_methods::list))
         .route(
             &billing("payment-methods/setup"),
@@ -47,12 +82,6 @@ pub fn router(app: Arc<App>) -> Router {
             &billing("payment-methods/{payment_method_id}/default"),
             post(api::payment_methods::set_default),
         )
-        .route(
-            &billing("spending-limit"),
-            get(api::spending_limit::get)
-                .post(api::spending_limit::set)
-                .delete(api::spending_limit::delete),
-        )
         .route(&billing("topup"), post(api::topup::create))
         .route(&billing("topup/status"), post(api::topup_status::check))
         .route(
@@ -61,32 +90,16 @@ pub fn router(app: Arc<App>) -> Router {
                 .post(api::topup_config::set)
                 .delete(api::topup_config::delete),
         )
-        .route(
-            &billing("topup/{payment_intent_id}/refund"),
-            get(api::refunds::list).post(api::refunds::create),
-        )
-        .route(&billing("disputes"), get(api::disputes::list))
-        .route(&billing("usage-history"), get(api::usage_history::get))
-        .route(&billing("transactions"), get(api::transactions::list))
-        .route(&billing("invoice-history"), get(api::invoice_history::get))
-        .route(&billing("invoice-preview"), get(api::invoice_preview::get))
         .route(&billing("topup/limits"), get(api::topup_limits::limits))
         .route(
             &billing("topup/eligibility"),
             get(api::topup_limits::eligibility),
         )
         .route(
-            "/client/v4/user/tokens/verify",
-            get(api::token_verify::verify),
+            &billing("topup/{payment_intent_id}/refund"),
+            get(api::refunds::list).post(api::refunds::create),
         )
-        .route("/webhooks/stripe", post(webhooks::stripe))
-        .route("/healthz", get(ops::healthz))
-        .route("/readyz", get(ops::readyz))
-        .route("/openapi.json", get(openapi::document))
-        .fallback(no_route)
-        .method_not_allowed_fallback(no_method)
-        .layer(from_fn_with_state(app.clone(), request_id::assign))
-        .with_state(app)
+        .route(&billing("disputes"), get(api::disputes::list))
 }
 
 async fn no_route(uri: Uri) -> ApiError {
