@@ -75,6 +75,9 @@ async fn apply(
         );
         let must_void = matches!(decision, Decision::Close(_)) && is_payable(&invoice);
         if must_void {
+            if let Some(code) = &declined {
+                topups::note_decline(&app.store.db, &topup.id, code, app.now()).await?;
+            }
             invoice = void(app, &topup, invoice).await?;
             if invoice.status != InvoiceStatus::Void {
                 continue;

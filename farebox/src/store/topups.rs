@@ -409,6 +409,24 @@ pub async fn advance(
     changed_one(db.execute(sql, &params).await?)
 }
 
+/// Notes why the card was refused, before the invoice is voided: the event of that may be heard first,
+/// and says nothing of the reason. Without effect where the top-up is settled already.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn note_decline(
+    db: &Db,
+    id: &str,
+    decline_code: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE topups SET decline_code = $2, updated_at = $3 \
+         WHERE id = $1 AND state IN ('started', 'pending')";
+    db.execute(sql, &[id.into(), decline_code.into(), now.millis().into()])
+        .await?;
+    Ok(())
+}
+
 /// The top-up is `pending` and waits for somebody; without effect where it is settled already.
 ///
 /// # Errors
@@ -420,8 +438,10 @@ pub async fn wait(
     decline_code: Option<&str>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let sql = "UPDATE topups SET state = 'pending', waiting = $2, decline_code = $3, updated_at = $4, \
-         looked_at = $4 WHERE id = $1 AND state IN ('started', 'pending')";
+    // An automatic top-up's card is tried once, so its decline stays; a customer who is there tries again.
+    let sql = "UPDATE topups SET state = 'pending', waiting = $2, \
+         decline_code = CASE WHEN kind = 'auto' THEN COALESCE($3, decline_code) ELSE $3 END, \
+         updated_at = $4, looked_at = $4 WHERE id = $1 AND state IN ('started', 'pending')";
     let params = [
         id.into(),
         waiting.name().into(),
