@@ -93,3 +93,8 @@ fn documents_are_linked_and_their_links_lead_somewhere() {
     let tree = tree();
     none(&[documents::dead_links(&tree), documents::unlinked(&tree)].concat());
 }
+
+#[test]
+fn every_error_code_is_told() {
+    none(&documents::untold_codes(&tree()));
+}

@@ -49,6 +49,32 @@ pub fn unlinked(files: &[File]) -> Vec<String> {
         .collect()
 }
 
+/// Error codes that no table of docs/api.md or docs/billing.md tells the reader what to do about.
+pub fn untold_codes(files: &[File]) -> Vec<String> {
+    let text = |path: &str| {
+        let found = files.iter().find(|file| file.path == path);
+        found.map(|file| file.text.as_str()).unwrap_or_default()
+    };
+    let told = [text("docs/api.md"), text("docs/billing.md")].concat();
+    let declared = text("farebox/src/error.rs").lines().filter_map(|line| {
+        let (_, code) = line
+            .trim()
+            .strip_prefix("pub const ")?
+            .split_once(": i64 = ")?;
+        code.strip_suffix(';')
+    });
+    let is_told = |code: &&str| {
+        told.lines()
+            .any(|line| line.contains(&format!("{code} ")) && line.starts_with('|'))
+    };
+    declared
+        .filter(|code| !is_told(code))
+        .map(|code| {
+            format!("farebox/src/error.rs: {code} is in no table of docs/api.md or docs/billing.md")
+        })
+        .collect()
+}
+
 fn is_inside(path: &str, folder: &str) -> bool {
     path.strip_prefix(folder)
         .is_some_and(|rest| rest.starts_with('/'))
@@ -123,4 +149,18 @@ fn unlinked_documents_are_found() {
     let faults = unlinked(&files);
     assert_eq!(faults.len(), 1);
     assert!(faults[0].starts_with("docs/c.md"));
+}
+
+#[test]
+fn untold_codes_are_found() {
+    let files = [
+        super::file(
+            "farebox/src/error.rs",
+            "pub const A: i64 = 8001;\npub const B: i64 = 8002;",
+        ),
+        super::file("docs/billing.md", "| 8001 | 400 |\n8002 is not in a table"),
+    ];
+    let faults = untold_codes(&files);
+    assert_eq!(faults.len(), 1);
+    assert!(faults[0].contains("8002"));
 }
