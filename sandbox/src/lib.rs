@@ -5,9 +5,15 @@
 //! code that they run in production. Nothing here knows who calls it: this crate must not depend
 //! on any other crate of the workspace.
 
+mod clock;
+mod fault_routes;
+mod faults;
+mod server;
+
 pub mod stripe;
 
+pub use faults::FaultId;
 pub use stripe::{
-    Deliveries, DisputeEnd, DisputeKind, Fault, FaultAction, FaultId, Outcome, Recorded, Refusal,
-    Stripe, StripeConfig, Webhook,
+    Deliveries, DisputeEnd, DisputeKind, Fault, FaultAction, Outcome, Recorded, Refusal, Stripe,
+    StripeConfig, Webhook,
 };

@@ -6,11 +6,13 @@ use serde_json::{Value, json};
 
 use super::deliver::{Deliveries, Webhook};
 use super::error::Refusal;
-use super::faults::{Fault, FaultId};
+use super::faults::Fault;
 use super::journal::Recorded;
 use super::server::{Shared, Stripe};
 use super::state::{Answer, Call, State};
-use super::{attempt, checkout, clock, sequels, setup_intents};
+use super::{attempt, checkout, sequels, setup_intents};
+use crate::clock;
+use crate::faults::FaultId;
 
 /// What the customer does when the card's issuer asks.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]

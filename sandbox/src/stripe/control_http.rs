@@ -4,36 +4,29 @@
 //! send without asking first, and the answer to that is no.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{Router, delete, get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::time::timeout;
 
 use super::checkout;
 use super::control::Outcome;
 use super::control_money;
 use super::deliver::{Deliveries, Webhook};
 use super::error::Refusal;
-use super::faults::{Fault, FaultId};
 use super::server::Shared;
+use crate::fault_routes::{self, Reply, done, known};
 
-pub(crate) type Reply = (StatusCode, Json<Value>);
 pub(crate) type Sandbox = State<Arc<Shared>>;
 
-pub(crate) fn routes() -> Router<Arc<Shared>> {
+pub(crate) fn routes(shared: &Shared) -> Router<Arc<Shared>> {
     Router::new()
         .route("/webhook", post(set_webhook))
         .route("/deliveries", get(deliveries).post(set_deliveries))
         .route("/events/{event}/resend", post(resend))
-        .route("/faults", get(faults).post(add_fault))
-        .route("/faults/clear", post(clear_faults))
-        .route("/faults/{fault}/hanging", get(hanging))
-        .route("/faults/{fault}/release", post(release))
         .route("/requests", get(requests))
         .route("/requests", delete(clear_requests))
         .route("/state", get(state))
@@ -41,19 +34,8 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/setup_intents/{intent}/authenticate", post(authenticate))
         .route("/customers/{customer}/cards", post(seed_card))
         .route("/checkout/sessions/{session}/complete", post(complete))
+        .merge(fault_routes::routes(shared.faults.clone()))
         .merge(control_money::routes())
-}
-
-pub(crate) fn done() -> Reply {
-    (StatusCode::OK, Json(json!({ "ok": true })))
-}
-
-fn known(known: bool) -> Reply {
-    if known {
-        done()
-    } else {
-        (StatusCode::NOT_FOUND, Json(json!({ "ok": false })))
-    }
 }
 
 pub(crate) fn outcome(outcome: Result<Value, Refusal>) -> Reply {
@@ -89,52 +71,6 @@ async fn set_deliveries(State(shared): Sandbox, Json(settings): Json<Deliveries>
 
 async fn resend(State(shared): Sandbox, Path(event): Path<String>, Json(_): Json<Value>) -> Reply {
     known(shared.resend(&event))
-}
-
-async fn faults(State(shared): Sandbox) -> Reply {
-    (
-        StatusCode::OK,
-        Json(json!({ "faults": shared.faults.standing() })),
-    )
-}
-
-async fn add_fault(State(shared): Sandbox, Json(fault): Json<Fault>) -> Reply {
-    (
-        StatusCode::OK,
-        Json(json!({ "id": shared.faults.add(fault) })),
-    )
-}
-
-async fn clear_faults(State(shared): Sandbox, Json(_): Json<Value>) -> Reply {
-    shared.faults.clear();
-    done()
-}
-
-#[derive(Deserialize)]
-struct Patience {
-    #[serde(default = "ten_seconds")]
-    timeout_ms: u64,
-}
-
-fn ten_seconds() -> u64 {
-    10_000
-}
-
-/// Answers once a request hangs at the fault; 408 if none does in time.
-async fn hanging(
-    State(shared): Sandbox,
-    Path(fault): Path<u64>,
-    Query(patience): Query<Patience>,
-) -> Reply {
-    let waiting = shared.faults.hanging(FaultId(fault));
-    match timeout(Duration::from_millis(patience.timeout_ms), waiting).await {
-        Ok(()) => done(),
-        Err(_) => (StatusCode::REQUEST_TIMEOUT, Json(json!({ "ok": false }))),
-    }
-}
-
-async fn release(State(shared): Sandbox, Path(fault): Path<u64>, Json(_): Json<Value>) -> Reply {
-    known(shared.faults.release(FaultId(fault)))
 }
 
 async fn requests(State(shared): Sandbox) -> Reply {

@@ -9,13 +9,14 @@ use axum::routing::{MethodRouter, Router, post};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::control_http::{Reply, Sandbox, done, outcome};
+use super::control_http::{Sandbox, outcome};
 use super::disputes::{self, Claim, End, FRAUDULENT, INQUIRY};
 use super::error::Refusal;
 use super::params::Params;
 use super::server::{Shared, Stripe};
 use super::state::{Answer, Call, State as Memory, text};
 use super::{refund_ends, refunds};
+use crate::fault_routes::{Reply, done};
 
 /// What a cardholder begins with.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]

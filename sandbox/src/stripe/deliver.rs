@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::server::Shared;
-use super::{clock, sign};
+use super::sign;
+use crate::clock;
 
 /// Where events are sent.
 #[derive(Clone, Deserialize)]

@@ -13,14 +13,16 @@ use serde_json::{Map, Value};
 
 use super::error::Refusal;
 use super::expand;
-use super::faults::{FaultAction, FaultId};
+use super::faults::FaultAction;
 use super::idempotency::{Fingerprint, Stored};
 use super::journal::Recorded;
 use super::params;
 use super::routes::{self, Route};
 use super::server::Shared;
 use super::state::{Answer, Call, State};
-use super::{API_VERSION, clock, control_http, form, pages, sequels};
+use super::{API_VERSION, control_http, form, pages, sequels};
+use crate::clock;
+use crate::faults::FaultId;
 
 /// The longest body that is read, in bytes; ours are a few hundred.
 const BODY_MAX: usize = 1 << 20;
@@ -29,7 +31,7 @@ const BODY_MAX: usize = 1 << 20;
 pub(crate) fn app(shared: Arc<Shared>) -> Router {
     Router::new()
         .merge(pages::routes())
-        .nest("/_sandbox", control_http::routes())
+        .nest("/_sandbox", control_http::routes(&shared))
         .fallback(any(api))
         .with_state(shared)
 }
@@ -131,7 +133,10 @@ async fn reply(shared: &Shared, asked: &Asked) -> Reply {
         Ok(prepared) => prepared,
         Err(refusal) => return Reply::of(&refusal),
     };
-    let fault = shared.faults.hit(asked.method.as_str(), &asked.path);
+    let fault = shared
+        .faults
+        .hit(|fault| fault.names(asked.method.as_str(), &asked.path))
+        .map(|(id, fault)| (id, fault.action));
     match fault {
         Some((
             _,

@@ -18,7 +18,6 @@ mod cards;
 mod charges;
 mod checkout;
 mod checkout_page;
-mod clock;
 mod control;
 mod control_http;
 mod control_money;
@@ -59,7 +58,7 @@ pub use control_money::DisputeKind;
 pub use deliver::{Deliveries, Webhook};
 pub use disputes::End as DisputeEnd;
 pub use error::Refusal;
-pub use faults::{Fault, FaultAction, FaultId};
+pub use faults::{Fault, FaultAction};
 pub use journal::Recorded;
 pub use server::{Stripe, StripeConfig};
 

@@ -3,17 +3,15 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::deliver::{self, Deliverer, Webhook};
-use super::faults::Faults;
+use super::faults::Fault;
 use super::http;
 use super::state::State;
+use crate::faults::Faults;
+use crate::server::Server;
 
 /// How a sandbox is started.
 pub struct StripeConfig {
@@ -32,7 +30,7 @@ pub struct StripeConfig {
 pub(crate) struct Shared {
     pub(crate) secret_key: String,
     pub(crate) state: Mutex<State>,
-    pub(crate) faults: Faults,
+    pub(crate) faults: Arc<Faults<Fault>>,
     pub(crate) deliverer: Deliverer,
     pub(crate) stop: CancellationToken,
 }
@@ -40,12 +38,8 @@ pub(crate) struct Shared {
 /// A running sandbox. It stops when it is shut down or dropped.
 pub struct Stripe {
     pub(crate) shared: Arc<Shared>,
-    address: SocketAddr,
-    tasks: TaskTracker,
+    server: Server,
 }
-
-/// The longest that a shutdown waits for connections to end by themselves.
-const GRACE: Duration = Duration::from_millis(800);
 
 impl Stripe {
     /// Starts a sandbox on the current runtime.
@@ -54,55 +48,31 @@ impl Stripe {
     ///
     /// The address cannot be listened on, or the system gives no randomness for the seed.
     pub async fn start(config: StripeConfig) -> io::Result<Stripe> {
-        let listener = TcpListener::bind(config.listen).await?;
-        let address = listener.local_addr()?;
+        let (server, listener) = Server::bind(config.listen).await?;
         let seed = getrandom::u64().map_err(io::Error::other)?;
-        let mut state = State::new(config.livemode, format!("http://{address}"), seed);
+        let mut state = State::new(config.livemode, server.url(), seed);
         state.endpoints = usize::from(config.webhook.is_some());
         let (deliverer, outgoing) = Deliverer::new(config.webhook);
         let shared = Arc::new(Shared {
             secret_key: config.secret_key,
             state: Mutex::new(state),
-            faults: Faults::new(),
+            faults: Arc::new(Faults::new()),
             deliverer,
-            stop: CancellationToken::new(),
+            stop: server.stop(),
         });
-        let tasks = TaskTracker::new();
-        tasks.spawn(deliver::run(shared.clone(), outgoing, tasks.clone()));
-        tasks.spawn(serve(listener, shared.clone()));
-        tasks.close();
-        Ok(Stripe {
-            shared,
-            address,
-            tasks,
-        })
+        server.spawn(deliver::run(shared.clone(), outgoing, server.tasks()));
+        server.serve(listener, http::app(shared.clone()));
+        Ok(Stripe { shared, server })
     }
 
     /// The address to give to a client of Stripe as its base URL, without a slash at the end.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.server.url()
     }
 
     /// Stops within a second: no new requests, the ones under way may finish, what hangs is let
     /// go of, events that were not delivered are lost.
     pub async fn shutdown(self) {
-        self.shared.stop.cancel();
-        // A connection that does not end in time is left to the runtime.
-        let _ = timeout(GRACE, self.tasks.wait()).await;
-    }
-}
-
-impl Drop for Stripe {
-    fn drop(&mut self) {
-        self.shared.stop.cancel();
-    }
-}
-
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
-    let stop = shared.stop.clone();
-    let served = axum::serve(listener, http::app(shared))
-        .with_graceful_shutdown(async move { stop.cancelled().await });
-    if let Err(error) = served.await {
-        tracing::warn!(%error, "the sandbox's server ended");
+        self.server.shutdown().await;
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Seconds since 1970, the unit of every time that Stripe sends.
+/// Seconds since 1970, the unit of every time that is sent.
 pub(crate) fn now() -> i64 {
     let elapsed = SystemTime::now()
         .duration_since(UNIX_EPOCH)
