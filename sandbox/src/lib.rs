@@ -10,9 +10,11 @@ mod fault_routes;
 mod faults;
 mod server;
 
+pub mod provider;
 pub mod stripe;
 
 pub use faults::FaultId;
+pub use provider::{Provider, ProviderConfig};
 pub use stripe::{
     Deliveries, DisputeEnd, DisputeKind, Fault, FaultAction, Outcome, Recorded, Refusal, Stripe,
     StripeConfig, Webhook,

@@ -35,13 +35,18 @@ pub(crate) async fn start() -> App {
     start_with(None).await
 }
 
-pub(crate) async fn start_with(webhook: Option<Webhook>) -> App {
+/// A client wants to know what to do TLS with, even where it does none.
+pub(crate) fn tls() {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         rustls::crypto::ring::default_provider()
             .install_default()
             .unwrap();
     });
+}
+
+pub(crate) async fn start_with(webhook: Option<Webhook>) -> App {
+    tls();
     let config = StripeConfig {
         listen: ([127, 0, 0, 1], 0).into(),
         secret_key: KEY.to_owned(),

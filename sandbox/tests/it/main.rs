@@ -1,4 +1,4 @@
-//! The sandbox's Stripe over HTTP, as its clients meet it.
+//! The sandbox's servers over HTTP, as their clients meet them.
 
 #![allow(clippy::unwrap_used)]
 
@@ -14,6 +14,7 @@ mod intents;
 mod invoices;
 mod lists;
 mod pages;
+mod provider;
 mod refund_ends;
 mod refunds;
 mod webhooks;

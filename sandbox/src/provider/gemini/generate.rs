@@ -1,0 +1,216 @@
+//! Generating content, whole or streamed.
+
+use serde_json::{Value, json};
+
+use crate::provider::apis::Request;
+use crate::provider::ask::{Ask, Choice, Tool, at_least_one, needed_list, text_of, weigh};
+use crate::provider::behaviour::Behaviour;
+use crate::provider::content::{Content, event};
+use crate::provider::error::Refusal;
+use crate::provider::route::Api;
+use crate::provider::turn::{Finish, Tokens, Turn};
+
+pub(crate) fn ask(request: &Request<'_>) -> Result<Ask, Refusal> {
+    let body = &request.body;
+    let contents = needed_list(body, "contents")?;
+    let config = either(body, "generationConfig", "generation_config");
+    let tools: Vec<&Value> = declarations(body).collect();
+    let input = weigh(either(body, "systemInstruction", "system_instruction"))
+        + contents.iter().map(weigh).sum::<u64>()
+        + tools.iter().map(|tool| Tool::weigh(tool)).sum::<u64>();
+    // A content without a role is the user's.
+    let last = contents.last().filter(|content| content["role"] != "model");
+    Ok(Ask {
+        model: request.route.model.clone().unwrap_or_default(),
+        input,
+        last: last
+            .map(|content| text_of(&content["parts"]))
+            .unwrap_or_default(),
+        limit: at_least_one(config, "maxOutputTokens")?,
+        answers: at_least_one(config, "candidateCount")?.unwrap_or(1),
+        tools: tools.into_iter().filter_map(tool).collect(),
+        choice: choice(&body["toolConfig"]["functionCallingConfig"]),
+        schema: schema(config),
+        stream: request.route.api == Api::StreamGenerate,
+        shows_thoughts: config["thinkingConfig"]["includeThoughts"] == true,
+    })
+}
+
+/// Google takes both spellings of a name.
+fn either<'a>(body: &'a Value, camel: &str, snake: &str) -> &'a Value {
+    body.get(camel).unwrap_or(&body[snake])
+}
+
+fn declarations(body: &Value) -> impl Iterator<Item = &Value> {
+    let tools = body["tools"].as_array().into_iter().flatten();
+    tools
+        .filter_map(|tool| tool["functionDeclarations"].as_array())
+        .flatten()
+}
+
+fn tool(declaration: &Value) -> Option<Tool> {
+    let schemas = ["parameters", "parametersJsonSchema"];
+    let schema = schemas.iter().find_map(|name| declaration.get(*name));
+    Some(Tool {
+        name: declaration["name"].as_str()?.to_owned(),
+        parameters: schema.cloned().unwrap_or_default(),
+    })
+}
+
+fn choice(config: &Value) -> Choice {
+    let allowed = config["allowedFunctionNames"][0].as_str();
+    match (config["mode"].as_str(), allowed) {
+        (Some("NONE"), _) => Choice::Never,
+        (Some("ANY"), Some(name)) => Choice::This(name.to_owned()),
+        (Some("ANY"), None) => Choice::Any,
+        _ => Choice::Auto,
+    }
+}
+
+fn schema(config: &Value) -> Option<Value> {
+    if config["responseMimeType"] != "application/json" {
+        return None;
+    }
+    let schemas = ["responseJsonSchema", "responseSchema"];
+    let schema = schemas.iter().find_map(|name| config.get(*name));
+    Some(
+        schema
+            .cloned()
+            .unwrap_or_else(|| json!({ "type": "object" })),
+    )
+}
+
+pub(crate) fn content(request: &Request<'_>, ask: &Ask, behaviour: &Behaviour) -> Content {
+    let turn = Turn::of(ask, behaviour);
+    let generation = Generation {
+        request,
+        ask,
+        behaviour,
+        turn: &turn,
+    };
+    if !ask.stream {
+        return Content::json(&generation.whole());
+    }
+    let (steps, end) = (generation.steps(), generation.end());
+    if request.asks("alt", "sse") {
+        return Content::sse(steps.iter().map(event).collect(), vec![event(&end)]);
+    }
+    let mut all = steps;
+    all.push(end);
+    Content::array(&all)
+}
+
+struct Generation<'a> {
+    request: &'a Request<'a>,
+    ask: &'a Ask,
+    behaviour: &'a Behaviour,
+    turn: &'a Turn,
+}
+
+impl Generation<'_> {
+    fn whole(&self) -> Value {
+        let mut parts = self.thought(&self.turn.thoughts.concat());
+        if !self.turn.pieces.is_empty() {
+            parts.push(json!({ "text": self.turn.text() }));
+        }
+        parts.extend(self.calls());
+        self.response(&parts, Some(self.turn.finish), self.turn.tokens.said())
+    }
+
+    /// The parts of what was thought, if the client wants to see it.
+    fn thought(&self, text: &str) -> Vec<Value> {
+        let part = json!({ "text": text, "thought": true });
+        let is_shown = self.ask.shows_thoughts && !text.is_empty();
+        Vec::from_iter(is_shown.then_some(part))
+    }
+
+    /// Calls come whole, streamed or not.
+    fn calls(&self) -> Vec<Value> {
+        let calls = self.turn.calls.iter();
+        calls
+            .map(|call| json!({ "functionCall": { "name": call.name, "args": call.arguments } }))
+            .collect()
+    }
+
+    /// What comes before the end. Each tells the usage so far.
+    fn steps(&self) -> Vec<Value> {
+        let mut steps = Vec::new();
+        for thought in &self.turn.thoughts {
+            let parts = self.thought(thought);
+            steps.extend((!parts.is_empty()).then(|| self.response(&parts, None, 0)));
+        }
+        let mut said = 0;
+        for delta in self.turn.deltas(self.behaviour) {
+            said += delta.split_whitespace().count() as u64 * self.ask.answers;
+            steps.push(self.response(&[json!({ "text": delta })], None, said));
+        }
+        steps
+    }
+
+    fn end(&self) -> Value {
+        let mut parts = self.calls();
+        if parts.is_empty() {
+            parts.push(json!({ "text": "" }));
+        }
+        self.response(&parts, Some(self.turn.finish), self.turn.tokens.said())
+    }
+
+    fn response(&self, parts: &[Value], end: Option<Finish>, said: u64) -> Value {
+        let candidate = |index: u64| {
+            let mut candidate = json!({
+                "content": { "parts": parts, "role": "model" }, "index": index,
+            });
+            if let Some(end) = end {
+                candidate["finishReason"] = json!(finish(end));
+                self.add_searches(&mut candidate);
+            }
+            candidate
+        };
+        let mut response = json!({
+            "candidates": (0..self.ask.answers).map(candidate).collect::<Vec<_>>(),
+            "modelVersion": self.ask.model, "responseId": self.request.id("sandbox-"),
+        });
+        if let Some(usage) = self.behaviour.report(usage(&self.turn.tokens, said)) {
+            response["usageMetadata"] = usage;
+        }
+        response
+    }
+
+    fn add_searches(&self, candidate: &mut Value) {
+        let searches = 1..=self.turn.tokens.searches;
+        if !searches.is_empty() {
+            let queries: Vec<String> = searches.map(|number| format!("query {number}")).collect();
+            candidate["groundingMetadata"] = json!({ "webSearchQueries": queries });
+        }
+    }
+}
+
+fn finish(finish: Finish) -> &'static str {
+    match finish {
+        Finish::Stop | Finish::Tool => "STOP",
+        Finish::Length => "MAX_TOKENS",
+    }
+}
+
+/// Cached tokens are inside the prompt's; thoughts stand beside what was said.
+fn usage(tokens: &Tokens, said: u64) -> Value {
+    let modality = |name, count| json!({ "modality": name, "tokenCount": count });
+    let mut details = vec![modality("TEXT", tokens.input - tokens.audio)];
+    if tokens.audio > 0 {
+        details.push(modality("AUDIO", tokens.audio));
+    }
+    let mut usage = json!({
+        "promptTokenCount": tokens.input,
+        "candidatesTokenCount": said,
+        "totalTokenCount": tokens.input + said + tokens.reasoning,
+        "promptTokensDetails": details,
+    });
+    if tokens.reasoning > 0 {
+        usage["thoughtsTokenCount"] = json!(tokens.reasoning);
+    }
+    if tokens.cached > 0 {
+        usage["cachedContentTokenCount"] = json!(tokens.cached);
+        usage["cacheTokensDetails"] = json!([modality("TEXT", tokens.cached)]);
+    }
+    usage
+}

@@ -1,0 +1,243 @@
+//! Chat completions.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::provider::apis::Request;
+use crate::provider::ask::{Ask, Choice, Tool, at_least_one, needed, needed_list, text_of, weigh};
+use crate::provider::behaviour::Behaviour;
+use crate::provider::content::{Content, event};
+use crate::provider::error::Refusal;
+use crate::provider::turn::{Call, Finish, Tokens, Turn};
+
+pub(crate) fn ask(request: &Request<'_>) -> Result<Ask, Refusal> {
+    let body = &request.body;
+    let model = match &request.route.model {
+        Some(deployment) => deployment,
+        None => needed(body, "model")?,
+    };
+    let messages = needed_list(body, "messages")?;
+    let stream = body["stream"] == true;
+    if !stream && !body["stream_options"].is_null() {
+        let message = "The 'stream_options' parameter is only allowed when 'stream' is enabled.";
+        return Err(Refusal::invalid("stream_options", message));
+    }
+    let tools = body["tools"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let weight = messages.iter().map(weigh_message).sum::<u64>()
+        + tools
+            .iter()
+            .map(|tool| Tool::weigh(&tool["function"]))
+            .sum::<u64>();
+    let last = messages.last().filter(|message| message["role"] == "user");
+    Ok(Ask {
+        model: model.to_owned(),
+        input: weight,
+        last: last
+            .map(|message| text_of(&message["content"]))
+            .unwrap_or_default(),
+        limit: limit(body)?,
+        answers: at_least_one(body, "n")?.unwrap_or(1),
+        tools: tools
+            .iter()
+            .filter_map(|tool| function(&tool["function"]))
+            .collect(),
+        choice: choice(&body["tool_choice"]),
+        schema: schema(&body["response_format"]),
+        stream,
+        shows_thoughts: false,
+    })
+}
+
+fn weigh_message(message: &Value) -> u64 {
+    let calls = message["tool_calls"].as_array();
+    weigh(&message["content"]) + calls.into_iter().flatten().map(weigh).sum::<u64>()
+}
+
+fn limit(body: &Value) -> Result<Option<u64>, Refusal> {
+    let old = at_least_one(body, "max_tokens")?;
+    let new = at_least_one(body, "max_completion_tokens")?;
+    if old.is_some() && new.is_some() {
+        let message = "Set either 'max_tokens' or 'max_completion_tokens', not both.";
+        return Err(Refusal::invalid("max_tokens", message));
+    }
+    Ok(old.or(new))
+}
+
+/// A function that the client offers. Tools of the provider's own are not called.
+pub(crate) fn function(definition: &Value) -> Option<Tool> {
+    Some(Tool {
+        name: definition["name"].as_str()?.to_owned(),
+        parameters: definition["parameters"].clone(),
+    })
+}
+
+fn choice(choice: &Value) -> Choice {
+    match (choice.as_str(), choice["function"]["name"].as_str()) {
+        (Some("none"), _) => Choice::Never,
+        (Some("required"), _) => Choice::Any,
+        (_, Some(name)) => Choice::This(name.to_owned()),
+        _ => Choice::Auto,
+    }
+}
+
+fn schema(format: &Value) -> Option<Value> {
+    match format["type"].as_str()? {
+        "json_object" => Some(json!({ "type": "object" })),
+        "json_schema" => Some(format["json_schema"]["schema"].clone()),
+        _ => None,
+    }
+}
+
+pub(crate) fn content(request: &Request<'_>, ask: &Ask, behaviour: &Behaviour) -> Content {
+    let turn = Turn::of(ask, behaviour);
+    let chat = Chat {
+        request,
+        ask,
+        behaviour,
+        turn: &turn,
+    };
+    if ask.stream {
+        chat.stream()
+    } else {
+        Content::json(&chat.whole())
+    }
+}
+
+struct Chat<'a> {
+    request: &'a Request<'a>,
+    ask: &'a Ask,
+    behaviour: &'a Behaviour,
+    turn: &'a Turn,
+}
+
+impl Chat<'_> {
+    fn whole(&self) -> Value {
+        let choice = |index| {
+            json!({
+                "index": index, "message": self.message(), "logprobs": null,
+                "finish_reason": finish(self.turn.finish),
+            })
+        };
+        let mut body = json!({
+            "id": self.request.id("chatcmpl-"), "object": "chat.completion",
+            "created": self.request.now, "model": self.ask.model,
+            "choices": (0..self.ask.answers).map(choice).collect::<Vec<_>>(),
+            "service_tier": "default", "system_fingerprint": "fp_sandbox",
+        });
+        if let Some(usage) = self.behaviour.report(usage(&self.turn.tokens)) {
+            body["usage"] = usage;
+        }
+        body
+    }
+
+    fn message(&self) -> Value {
+        let mut message = json!({
+            "role": "assistant", "content": self.turn.text(), "refusal": null, "annotations": [],
+        });
+        if !self.turn.calls.is_empty() {
+            let calls = self.turn.calls.iter().enumerate();
+            message["content"] = Value::Null;
+            message["tool_calls"] = calls.map(|(index, call)| self.call(index, call)).collect();
+        }
+        message
+    }
+
+    fn call(&self, index: usize, call: &Call) -> Value {
+        json!({
+            "id": self.request.id(&format!("call_{index}_")), "type": "function",
+            "function": { "name": call.name, "arguments": call.arguments.to_string() },
+        })
+    }
+
+    fn stream(&self) -> Content {
+        let mut events = self.each_choice(&json!({
+            "role": "assistant", "content": "", "refusal": null,
+        }));
+        for delta in self.turn.deltas(self.behaviour) {
+            events.extend(self.each_choice(&json!({ "content": delta })));
+        }
+        for (index, call) in self.turn.calls.iter().enumerate() {
+            for delta in self.call_deltas(index, call) {
+                events.extend(self.each_choice(&delta));
+            }
+        }
+        let reason = json!(finish(self.turn.finish));
+        let ends = (0..self.ask.answers).map(|index| self.chunk(index, &json!({}), &reason));
+        let mut closing: Vec<Bytes> = ends.map(|chunk| event(&chunk)).collect();
+        let usage = self.behaviour.report(usage(&self.turn.tokens));
+        if let Some(usage) = usage.filter(|_| self.tells_usage()) {
+            let mut chunk = self.chunk(0, &json!({}), &reason);
+            chunk["choices"] = json!([]);
+            chunk["usage"] = usage;
+            closing.push(event(&chunk));
+        }
+        closing.push(Bytes::from_static(b"data: [DONE]\n\n"));
+        Content::sse(events, closing)
+    }
+
+    fn tells_usage(&self) -> bool {
+        self.request.body["stream_options"]["include_usage"] == true
+    }
+
+    fn each_choice(&self, delta: &Value) -> Vec<Bytes> {
+        let chunks = (0..self.ask.answers).map(|index| self.chunk(index, delta, &Value::Null));
+        chunks.map(|chunk| event(&chunk)).collect()
+    }
+
+    fn chunk(&self, index: u64, delta: &Value, finish_reason: &Value) -> Value {
+        let mut chunk = json!({
+            "id": self.request.id("chatcmpl-"), "object": "chat.completion.chunk",
+            "created": self.request.now, "model": self.ask.model,
+            "service_tier": "default", "system_fingerprint": "fp_sandbox",
+            "choices": [{
+                "index": index, "delta": delta, "logprobs": null, "finish_reason": finish_reason,
+            }],
+        });
+        if self.tells_usage() {
+            chunk["usage"] = Value::Null;
+        }
+        chunk
+    }
+
+    /// A call comes with its name and no arguments first, and then its arguments word by word.
+    fn call_deltas(&self, index: usize, call: &Call) -> Vec<Value> {
+        let mut first = self.call(index, call);
+        first["index"] = json!(index);
+        first["function"]["arguments"] = json!("");
+        let arguments = call.arguments.to_string();
+        let pieces = arguments
+            .split_inclusive(' ')
+            .map(|piece| json!({ "index": index, "function": { "arguments": piece } }));
+        let all = std::iter::once(first).chain(pieces);
+        all.map(|call| json!({ "tool_calls": [call] })).collect()
+    }
+}
+
+fn finish(finish: Finish) -> &'static str {
+    match finish {
+        Finish::Stop => "stop",
+        Finish::Length => "length",
+        Finish::Tool => "tool_calls",
+    }
+}
+
+/// Cached and audio tokens are inside the prompt's, and reasoning inside the completion's.
+fn usage(tokens: &Tokens) -> Value {
+    let mut usage = json!({
+        "prompt_tokens": tokens.input,
+        "completion_tokens": tokens.output,
+        "total_tokens": tokens.input + tokens.output,
+        "prompt_tokens_details": { "cached_tokens": tokens.cached, "audio_tokens": tokens.audio },
+        "completion_tokens_details": {
+            "reasoning_tokens": tokens.reasoning, "audio_tokens": 0,
+            "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0,
+        },
+    });
+    if tokens.written() > 0 {
+        usage["prompt_tokens_details"]["cache_write_tokens"] = json!(tokens.written());
+    }
+    usage
+}

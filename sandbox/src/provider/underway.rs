@@ -1,0 +1,73 @@
+//! A request from its arrival to its end, whichever end that is.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::journal::{Counts, End, Entry};
+use super::server::Shared;
+
+/// A request that is under way. Dropped before its end, it was the client that left: the server
+/// drops what nobody reads any more.
+pub(crate) struct Underway {
+    pub(crate) shared: Arc<Shared>,
+    id: u64,
+    end: Option<End>,
+}
+
+impl Underway {
+    pub(crate) fn begin(shared: Arc<Shared>, entry: Entry) -> Underway {
+        let id = entry.id;
+        shared.counts.send_modify(|counts| {
+            counts.requests += 1;
+            counts.open += 1;
+        });
+        shared.journal().begin(entry);
+        Underway {
+            shared,
+            id,
+            end: None,
+        }
+    }
+
+    pub(crate) fn answered(&self, status: u16) {
+        let mut journal = self.shared.journal();
+        journal.change(self.id, |entry| entry.status = Some(status));
+    }
+
+    pub(crate) fn ended(&mut self, end: End) {
+        self.end = Some(end);
+    }
+
+    /// Counts the request as one that waits, until what is given back is dropped.
+    pub(crate) fn waiting(&self) -> Waiting<'_> {
+        self.shared.counts.send_modify(|counts| counts.waiting += 1);
+        Waiting(&self.shared.counts)
+    }
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        let end = self.end.unwrap_or(End::Cancelled);
+        // The journal first: whoever waits for the count looks into it next.
+        self.shared
+            .journal()
+            .change(self.id, |entry| entry.end = Some(end));
+        self.shared.counts.send_modify(|counts| {
+            counts.open -= 1;
+            match end {
+                End::Finished => counts.finished += 1,
+                End::Cancelled => counts.cancelled += 1,
+                End::Cut => counts.cut += 1,
+            }
+        });
+    }
+}
+
+pub(crate) struct Waiting<'a>(&'a watch::Sender<Counts>);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|counts| counts.waiting -= 1);
+    }
+}
