@@ -44,7 +44,7 @@ pub(crate) fn authorise(
     headers: &HeaderMap,
     query: &[(String, String)],
 ) -> Result<(), Refusal> {
-    let dialect = route.api.dialect();
+    let dialect = route.dialect;
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let bearer = header("authorization").and_then(|value| value.strip_prefix("Bearer "));
     let own = match dialect {
@@ -82,7 +82,7 @@ fn missing(dialect: Dialect) -> &'static str {
 
 /// Anthropic and Azure insist on being told a version.
 fn versions(route: &Route, headers: &HeaderMap, query: &[(String, String)]) -> Result<(), Refusal> {
-    let dialect = route.api.dialect();
+    let dialect = route.dialect;
     if dialect == Dialect::Anthropic && !headers.contains_key("anthropic-version") {
         return Err(Refusal::malformed("anthropic-version: header is required"));
     }

@@ -70,7 +70,7 @@ impl Content {
     pub(crate) fn pieces(
         self,
         behaviour: &Behaviour,
-        error: &Value,
+        error: impl FnOnce() -> Value,
     ) -> (Vec<Bytes>, Option<Bytes>) {
         let framing = self.framing;
         let repeated = self.events.last().filter(|_| behaviour.endless).cloned();
@@ -80,7 +80,7 @@ impl Content {
         }
         if let Some(after) = behaviour.error_after {
             pieces.truncate(after);
-            pieces.push(framing.error(error));
+            pieces.push(framing.error(&error()));
         }
         if let Some(after) = behaviour.malformed_after {
             pieces.insert(after.min(pieces.len()), framing.malformed());

@@ -57,6 +57,7 @@ struct Plan {
 #[derive(Clone, Copy)]
 struct Manners {
     dialect: Dialect,
+    api: Option<Api>,
     /// Google puts an error into an array where it would have sent one.
     in_array: bool,
     id: u64,
@@ -74,7 +75,7 @@ async fn api(Extract(shared): Extract<Arc<Shared>>, incoming: Incoming) -> Respo
         headers: parts.headers,
         body: body.unwrap_or_default(),
     };
-    let route = route::find(&asked.method, &asked.path);
+    let route = route::find(&asked.method, &asked.path, &asked.headers);
     let manners = manners(&asked, route.as_ref());
     let underway = Underway::begin(shared.clone(), recorded(&shared, &asked));
     let planned = match &route {
@@ -90,10 +91,8 @@ async fn api(Extract(shared): Extract<Arc<Shared>>, incoming: Incoming) -> Respo
 fn manners(asked: &Asked, route: Option<&Route>) -> Manners {
     let in_query = |wanted: (&str, &str)| asked.query.iter().any(|(n, v)| (&**n, &**v) == wanted);
     Manners {
-        dialect: route.map_or_else(
-            || route::dialect_of(&asked.path),
-            |route| route.api.dialect(),
-        ),
+        dialect: route.map_or_else(|| route::dialect_of(&asked.path), |route| route.dialect),
+        api: route.map(|route| route.api),
         in_array: route.is_some_and(|route| route.api == Api::StreamGenerate)
             && !in_query(("alt", "sse")),
         id: asked.id,
@@ -150,6 +149,7 @@ fn plan(shared: &Shared, asked: &Asked, route: &Route) -> Result<Plan, Refusal> 
         id: asked.id,
         now: clock::now(),
         route,
+        path: &asked.path,
         query: &asked.query,
         body: apis::body(route, &asked.headers, &asked.body)?,
     };
@@ -223,8 +223,9 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
 fn answer(mut underway: Underway, manners: Manners, plan: Plan, packs: bool) -> Response {
     underway.answered(200);
     let (kind, framing) = (plan.content.kind, plan.content.framing);
-    let error = Refusal::wanted(529, None).body(manners.dialect, &manners.request_id());
-    let (mut pieces, repeated) = plan.content.pieces(&plan.behaviour, &error);
+    let (mut pieces, repeated) = plan
+        .content
+        .pieces(&plan.behaviour, || manners.error_in_stream());
     let length: usize = pieces.iter().map(Bytes::len).sum();
     let is_plain = framing == Framing::Whole && pieces.len() == 1 && repeated.is_none();
     let body = if is_plain && !packs {
@@ -282,6 +283,11 @@ fn refuse(
 impl Manners {
     fn request_id(self) -> String {
         format!("req_{:024}", self.id)
+    }
+
+    fn error_in_stream(self) -> Value {
+        let api = self.api.unwrap_or(Api::Chat);
+        apis::error_in_stream(api, self.dialect, &self.request_id())
     }
 }
 

@@ -8,6 +8,8 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::multipart;
+
 /// A request as it arrived, and what became of it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Recorded {
@@ -26,7 +28,8 @@ pub struct Recorded {
     /// Where one of the texts was found that the test watches for: `path`, `query`, `body` or the
     /// name of a header.
     pub watched: Vec<String>,
-    /// The body: JSON, or its text, or its length where it is neither.
+    /// The body: JSON; a form, of whose files only the names and lengths; a text; or, where it is
+    /// none of these, its length.
     pub body: Value,
     /// HTTP status; absent while the request is under way, and where it got no answer.
     pub status: Option<u16>,
@@ -146,7 +149,7 @@ impl Entry {
             headers: headers_without_secrets(&self.headers),
             credentials: self.credentials.clone(),
             watched: self.watched.clone(),
-            body: readable(&self.body),
+            body: readable(&self.headers, &self.body),
             status: self.status,
             end: self.end,
         }
@@ -181,9 +184,11 @@ pub(crate) fn is_secret(header: &str) -> bool {
     parts.iter().any(|part| header.contains(part))
 }
 
-fn readable(body: &Bytes) -> Value {
-    let text = || std::str::from_utf8(body).map(Value::from);
+fn readable(headers: &HeaderMap, body: &Bytes) -> Value {
+    let text = || std::str::from_utf8(body).ok().map(Value::from);
     serde_json::from_slice(body)
-        .or_else(|_| text())
-        .unwrap_or_else(|_| json!({ "bytes": body.len() }))
+        .ok()
+        .or_else(|| multipart::parse(headers, body))
+        .or_else(text)
+        .unwrap_or_else(|| json!({ "bytes": body.len() }))
 }

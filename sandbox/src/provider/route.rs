@@ -1,7 +1,7 @@
 //! Which API a path means. One server plays every provider, so the paths tell them apart, under
 //! any prefix: `/v1/chat/completions`, `/openai/v1/chat/completions`, `/chat/completions`.
 
-use axum::http::Method;
+use axum::http::{HeaderMap, Method};
 
 /// Whose manners an answer has: its errors, its headers, its credentials.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -15,54 +15,82 @@ pub(crate) enum Dialect {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Api {
     Chat,
+    Responses,
+    Embeddings,
+    Images,
+    Speech,
+    /// Transcriptions and translations.
+    Transcription,
+    Moderations,
     Messages,
+    CountMessages,
     /// Gemini, whole.
     Generate,
     /// Gemini, streamed.
     StreamGenerate,
+    CountContents,
+    Embed,
+    BatchEmbed,
+    /// The list of models, or one of them.
+    Models,
 }
 
 /// A path, understood.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Route {
     pub(crate) api: Api,
+    pub(crate) dialect: Dialect,
     /// The model, where the path names it.
     pub(crate) model: Option<String>,
     /// An Azure deployment: the model is in the path, and the key in a header of its own.
     pub(crate) is_azure: bool,
 }
 
-impl Api {
-    pub(crate) fn dialect(self) -> Dialect {
-        match self {
-            Api::Chat => Dialect::OpenAi,
-            Api::Messages => Dialect::Anthropic,
-            Api::Generate | Api::StreamGenerate => Dialect::Gemini,
-        }
-    }
-}
+/// Endings of a path that is posted to.
+const ENDINGS: &[(&str, Api, Dialect)] = &[
+    ("/chat/completions", Api::Chat, Dialect::OpenAi),
+    ("/responses", Api::Responses, Dialect::OpenAi),
+    ("/embeddings", Api::Embeddings, Dialect::OpenAi),
+    ("/images/generations", Api::Images, Dialect::OpenAi),
+    ("/audio/speech", Api::Speech, Dialect::OpenAi),
+    ("/audio/transcriptions", Api::Transcription, Dialect::OpenAi),
+    ("/audio/translations", Api::Transcription, Dialect::OpenAi),
+    ("/moderations", Api::Moderations, Dialect::OpenAi),
+    ("/messages", Api::Messages, Dialect::Anthropic),
+    (
+        "/messages/count_tokens",
+        Api::CountMessages,
+        Dialect::Anthropic,
+    ),
+];
 
-/// Endings of a path, the longer before the shorter.
-const ENDINGS: &[(&str, Api)] = &[
-    ("/chat/completions", Api::Chat),
-    ("/messages", Api::Messages),
+/// What is done to a model of Gemini's.
+const VERBS: &[(&str, Api)] = &[
+    ("generateContent", Api::Generate),
+    ("streamGenerateContent", Api::StreamGenerate),
+    ("countTokens", Api::CountContents),
+    ("embedContent", Api::Embed),
+    ("batchEmbedContents", Api::BatchEmbed),
 ];
 
 /// The operation of a request, if there is one.
-pub(crate) fn find(method: &Method, path: &str) -> Option<Route> {
-    if method != Method::POST {
-        return None;
+pub(crate) fn find(method: &Method, path: &str, headers: &HeaderMap) -> Option<Route> {
+    match *method {
+        Method::GET => find_models(path, headers),
+        Method::POST => find_gemini(path).or_else(|| find_ending(path)),
+        _ => None,
     }
-    if let Some(route) = find_gemini(path) {
-        return Some(route);
-    }
-    let (ending, api) = ENDINGS.iter().find(|(ending, _)| path.ends_with(ending))?;
+}
+
+fn find_ending(path: &str) -> Option<Route> {
+    let (ending, api, dialect) = ENDINGS.iter().find(|(ending, ..)| path.ends_with(ending))?;
     let prefix = &path[..path.len() - ending.len()];
     let deployment = prefix
         .split_once("/openai/deployments/")
         .map(|(_, deployment)| deployment.to_owned());
     Some(Route {
         api: *api,
+        dialect: *dialect,
         is_azure: deployment.is_some(),
         model: deployment,
     })
@@ -72,14 +100,31 @@ pub(crate) fn find(method: &Method, path: &str) -> Option<Route> {
 fn find_gemini(path: &str) -> Option<Route> {
     let (_, last) = path.rsplit_once("/models/")?;
     let (model, verb) = last.split_once(':')?;
-    let api = match verb {
-        "generateContent" => Api::Generate,
-        "streamGenerateContent" => Api::StreamGenerate,
-        _ => return None,
+    let (_, api) = VERBS.iter().find(|(name, _)| *name == verb)?;
+    Some(Route {
+        api: *api,
+        dialect: Dialect::Gemini,
+        model: Some(model.to_owned()),
+        is_azure: false,
+    })
+}
+
+/// `…/models` and `…/models/{model}`. Only a header tells Anthropic's from OpenAI's.
+fn find_models(path: &str, headers: &HeaderMap) -> Option<Route> {
+    let (prefix, model) = match path.strip_suffix("/models") {
+        Some(prefix) => (prefix, None),
+        None => path
+            .rsplit_once("/models/")
+            .map(|(prefix, model)| (prefix, Some(model)))?,
+    };
+    let dialect = match dialect_of(&format!("{prefix}/")) {
+        Dialect::OpenAi if headers.contains_key("anthropic-version") => Dialect::Anthropic,
+        dialect => dialect,
     };
     Some(Route {
-        api,
-        model: Some(model.to_owned()),
+        api: Api::Models,
+        dialect,
+        model: model.map(str::to_owned),
         is_azure: false,
     })
 }
@@ -107,6 +152,8 @@ mod tests {
             ("/chat/completions", Some(Api::Chat)),
             ("/v1beta/openai/chat/completions", Some(Api::Chat)),
             ("/v1/messages", Some(Api::Messages)),
+            ("/v1/messages/count_tokens", Some(Api::CountMessages)),
+            ("/v1/audio/transcriptions", Some(Api::Transcription)),
             (
                 "/v1beta/models/gemini-2.5-pro:generateContent",
                 Some(Api::Generate),
@@ -118,14 +165,41 @@ mod tests {
             ("/v1beta/models/gemini-2.5-pro:dream", None),
             ("/v1/unheard-of", None),
         ] {
-            let found = find(&Method::POST, path).map(|route| route.api);
+            let found = find(&Method::POST, path, &HeaderMap::new()).map(|route| route.api);
             assert_eq!(found, expected, "{path}");
         }
-        let azure = find(&Method::POST, "/openai/deployments/gpt/chat/completions").unwrap();
+        let azure = find(
+            &Method::POST,
+            "/openai/deployments/gpt/chat/completions",
+            &HeaderMap::new(),
+        )
+        .unwrap();
         assert_eq!(
             (azure.model.as_deref(), azure.is_azure),
             (Some("gpt"), true)
         );
-        assert_eq!(find(&Method::GET, "/v1/chat/completions"), None);
+        let none = HeaderMap::new();
+        assert_eq!(find(&Method::GET, "/v1/chat/completions", &none), None);
+        let mut anthropic = HeaderMap::new();
+        anthropic.insert("anthropic-version", "2023-06-01".parse().unwrap());
+        for (path, headers, dialect, model) in [
+            ("/v1/models", &none, Dialect::OpenAi, None),
+            ("/v1/models/gpt-4o", &none, Dialect::OpenAi, Some("gpt-4o")),
+            ("/v1/models", &anthropic, Dialect::Anthropic, None),
+            (
+                "/v1beta/models/gemini",
+                &none,
+                Dialect::Gemini,
+                Some("gemini"),
+            ),
+            ("/v1beta/openai/models", &none, Dialect::OpenAi, None),
+        ] {
+            let route = find(&Method::GET, path, headers).unwrap();
+            assert_eq!(
+                (route.dialect, route.model.as_deref()),
+                (dialect, model),
+                "{path}"
+            );
+        }
     }
 }

@@ -3,6 +3,9 @@
 mod client;
 
 mod anthropic;
+mod flavours;
 mod gemini;
 mod journal;
 mod openai;
+mod others;
+mod responses;

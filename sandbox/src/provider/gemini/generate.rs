@@ -36,6 +36,15 @@ pub(crate) fn ask(request: &Request<'_>) -> Result<Ask, Refusal> {
     })
 }
 
+/// Counting tokens takes the contents, or a whole request around them.
+pub(crate) fn ask_count(request: &Request<'_>) -> Result<Ask, Refusal> {
+    let inner = request.body.get("generateContentRequest").cloned();
+    ask(&Request {
+        body: inner.unwrap_or_else(|| request.body.clone()),
+        ..*request
+    })
+}
+
 /// Google takes both spellings of a name.
 fn either<'a>(body: &'a Value, camel: &str, snake: &str) -> &'a Value {
     body.get(camel).unwrap_or(&body[snake])

@@ -1,3 +1,4 @@
 //! Google's Gemini API.
 
+pub(crate) mod embed;
 pub(crate) mod generate;

@@ -8,7 +8,9 @@ use crate::provider::ask::{Ask, Choice, Tool, at_least_one, needed, needed_list,
 use crate::provider::behaviour::Behaviour;
 use crate::provider::content::{Content, event};
 use crate::provider::error::Refusal;
-use crate::provider::turn::{Call, Finish, Tokens, Turn};
+use crate::provider::turn::{Call, Finish, Turn};
+
+use super::flavour::Flavour;
 
 pub(crate) fn ask(request: &Request<'_>) -> Result<Ask, Refusal> {
     let body = &request.body;
@@ -93,11 +95,14 @@ fn schema(format: &Value) -> Option<Value> {
 
 pub(crate) fn content(request: &Request<'_>, ask: &Ask, behaviour: &Behaviour) -> Content {
     let turn = Turn::of(ask, behaviour);
+    let flavour = Flavour::of(request.path);
     let chat = Chat {
         request,
         ask,
         behaviour,
         turn: &turn,
+        flavour,
+        usage: behaviour.report(flavour.usage(&turn.tokens)),
     };
     if ask.stream {
         chat.stream()
@@ -111,6 +116,8 @@ struct Chat<'a> {
     ask: &'a Ask,
     behaviour: &'a Behaviour,
     turn: &'a Turn,
+    flavour: Flavour,
+    usage: Option<Value>,
 }
 
 impl Chat<'_> {
@@ -127,8 +134,8 @@ impl Chat<'_> {
             "choices": (0..self.ask.answers).map(choice).collect::<Vec<_>>(),
             "service_tier": "default", "system_fingerprint": "fp_sandbox",
         });
-        if let Some(usage) = self.behaviour.report(usage(&self.turn.tokens)) {
-            body["usage"] = usage;
+        if let Some(usage) = &self.usage {
+            body["usage"] = usage.clone();
         }
         body
     }
@@ -153,9 +160,9 @@ impl Chat<'_> {
     }
 
     fn stream(&self) -> Content {
-        let mut events = self.each_choice(&json!({
-            "role": "assistant", "content": "", "refusal": null,
-        }));
+        let mut events = self.filters();
+        let begin = json!({ "role": "assistant", "content": "", "refusal": null });
+        events.extend(self.each_choice(&begin));
         for delta in self.turn.deltas(self.behaviour) {
             events.extend(self.each_choice(&json!({ "content": delta })));
         }
@@ -167,15 +174,24 @@ impl Chat<'_> {
         let reason = json!(finish(self.turn.finish));
         let ends = (0..self.ask.answers).map(|index| self.chunk(index, &json!({}), &reason));
         let mut closing: Vec<Bytes> = ends.map(|chunk| event(&chunk)).collect();
-        let usage = self.behaviour.report(usage(&self.turn.tokens));
-        if let Some(usage) = usage.filter(|_| self.tells_usage()) {
-            let mut chunk = self.chunk(0, &json!({}), &reason);
+        if let Some(usage) = self.usage.as_ref().filter(|_| self.tells_usage()) {
+            let mut chunk = self.chunk(0, &json!({}), &Value::Null);
             chunk["choices"] = json!([]);
-            chunk["usage"] = usage;
+            chunk["usage"] = usage.clone();
             closing.push(event(&chunk));
         }
         closing.push(Bytes::from_static(b"data: [DONE]\n\n"));
         Content::sse(events, closing)
+    }
+
+    /// Azure tells first what its filters make of the prompt, in a chunk that is hardly one.
+    fn filters(&self) -> Vec<Bytes> {
+        let filters = json!({
+            "id": "", "object": "", "created": 0, "model": "", "choices": [],
+            "prompt_filter_results": [{ "prompt_index": 0, "content_filter_results": {} }],
+        });
+        let is_azure = self.flavour == Flavour::Azure;
+        Vec::from_iter(is_azure.then(|| event(&filters)))
     }
 
     fn tells_usage(&self) -> bool {
@@ -199,6 +215,8 @@ impl Chat<'_> {
         if self.tells_usage() {
             chunk["usage"] = Value::Null;
         }
+        let is_last = !finish_reason.is_null();
+        self.flavour.dress(&mut chunk, is_last, self.usage.as_ref());
         chunk
     }
 
@@ -222,22 +240,4 @@ fn finish(finish: Finish) -> &'static str {
         Finish::Length => "length",
         Finish::Tool => "tool_calls",
     }
-}
-
-/// Cached and audio tokens are inside the prompt's, and reasoning inside the completion's.
-fn usage(tokens: &Tokens) -> Value {
-    let mut usage = json!({
-        "prompt_tokens": tokens.input,
-        "completion_tokens": tokens.output,
-        "total_tokens": tokens.input + tokens.output,
-        "prompt_tokens_details": { "cached_tokens": tokens.cached, "audio_tokens": tokens.audio },
-        "completion_tokens_details": {
-            "reasoning_tokens": tokens.reasoning, "audio_tokens": 0,
-            "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0,
-        },
-    });
-    if tokens.written() > 0 {
-        usage["prompt_tokens_details"]["cache_write_tokens"] = json!(tokens.written());
-    }
-    usage
 }
