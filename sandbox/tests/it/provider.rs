@@ -3,6 +3,7 @@
 mod client;
 
 mod anthropic;
+mod faults;
 mod flavours;
 mod gemini;
 mod journal;
