@@ -1,4 +1,4 @@
-"""The processes that the tests talk to: the sandbox, a webhook receiver, localstripe."""
+"""The processes that the tests talk to: the sandboxes, a webhook receiver, localstripe."""
 
 import http.server
 import json
@@ -15,6 +15,7 @@ import pytest
 
 KEY = "sk_test_foreign"
 SECRETS = ["whsec_one", "whsec_two"]
+PROVIDER_KEY = "sk-foreign-provider-key"
 
 
 class Receiver:
@@ -56,22 +57,23 @@ class Receiver:
 
 
 class Sandbox:
-    """The sandbox as a process, and its controls."""
+    """A sandbox as a process, and its controls."""
 
-    def __init__(self, webhook):
-        command = [os.environ["SANDBOX_BIN"], "--key", KEY, "--webhook", webhook]
-        for secret in SECRETS:
-            command += ["--webhook-secret", secret]
+    def __init__(self, *command):
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.url = json.loads(self.process.stdout.readline())["url"]
 
-    def control(self, path, body=None):
-        request = urllib.request.Request(f"{self.url}/_sandbox/{path}")
+    def control(self, path, body=None, method=None):
+        request = urllib.request.Request(f"{self.url}/_sandbox/{path}", method=method)
         if body is not None:
             request.data = json.dumps(body).encode()
             request.add_header("content-type", "application/json")
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(timeout=10)
 
     def authenticate(self, intent, outcome):
         kind = "setup_intents" if intent.startswith("seti_") else "payment_intents"
@@ -87,10 +89,19 @@ def receiver():
 
 @pytest.fixture(scope="session")
 def sandbox(receiver):
-    sandbox = Sandbox(receiver.url)
+    command = [os.environ["SANDBOX_BIN"], "--key", KEY, "--webhook", receiver.url]
+    for secret in SECRETS:
+        command += ["--webhook-secret", secret]
+    sandbox = Sandbox(*command)
     yield sandbox
-    sandbox.process.terminate()
-    sandbox.process.wait(timeout=10)
+    sandbox.stop()
+
+
+@pytest.fixture(scope="session")
+def provider():
+    provider = Sandbox(os.environ["PROVIDER_BIN"], "--key", PROVIDER_KEY)
+    yield provider
+    provider.stop()
 
 
 def free_port():

@@ -70,12 +70,14 @@ fn weigh_part(part: &Value) -> u64 {
     let call = part
         .get("function")
         .or_else(|| part.get("functionCall"))
+        .or_else(|| part.get("function_call"))
         .unwrap_or(part);
     let arguments = ["arguments", "args", "input"]
         .iter()
         .find_map(|name| call.get(*name));
     let result = part
         .get("functionResponse")
+        .or_else(|| part.get("function_response"))
         .and_then(|result| result.get("response"));
     let result = result.or_else(|| part.get("output"));
     match (result, arguments) {
@@ -110,16 +112,14 @@ pub(crate) fn text_of(content: &Value) -> String {
 }
 
 /// A whole number that is at least one, where it is given.
-pub(crate) fn at_least_one(body: &Value, name: &str) -> Result<Option<u64>, Refusal> {
-    match &body[name] {
-        Value::Null => Ok(None),
-        value => match value.as_u64() {
-            Some(number) if number >= 1 => Ok(Some(number)),
-            _ => Err(Refusal::invalid(
-                name,
-                format!("{name}: expected an integer above 0, got {value}."),
-            )),
-        },
+pub(crate) fn at_least_one(name: &str, value: &Value) -> Result<Option<u64>, Refusal> {
+    match value.as_u64() {
+        _ if value.is_null() => Ok(None),
+        Some(number) if number >= 1 => Ok(Some(number)),
+        _ => {
+            let message = format!("{name}: expected an integer above 0, got {value}.");
+            Err(Refusal::invalid(name, message))
+        }
     }
 }
 

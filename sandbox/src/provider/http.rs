@@ -91,7 +91,10 @@ async fn api(Extract(shared): Extract<Arc<Shared>>, incoming: Incoming) -> Respo
 fn manners(asked: &Asked, route: Option<&Route>) -> Manners {
     let in_query = |wanted: (&str, &str)| asked.query.iter().any(|(n, v)| (&**n, &**v) == wanted);
     Manners {
-        dialect: route.map_or_else(|| route::dialect_of(&asked.path), |route| route.dialect),
+        dialect: route.map_or_else(
+            || route::dialect_of(&asked.path, &asked.headers),
+            |route| route.dialect,
+        ),
         api: route.map(|route| route.api),
         in_array: route.is_some_and(|route| route.api == Api::StreamGenerate)
             && !in_query(("alt", "sse")),

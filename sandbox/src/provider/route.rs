@@ -109,7 +109,7 @@ fn find_gemini(path: &str) -> Option<Route> {
     })
 }
 
-/// `…/models` and `…/models/{model}`. Only a header tells Anthropic's from OpenAI's.
+/// `…/models` and `…/models/{model}`. Only the headers tell whose list is meant.
 fn find_models(path: &str, headers: &HeaderMap) -> Option<Route> {
     let (prefix, model) = match path.strip_suffix("/models") {
         Some(prefix) => (prefix, None),
@@ -117,10 +117,7 @@ fn find_models(path: &str, headers: &HeaderMap) -> Option<Route> {
             .rsplit_once("/models/")
             .map(|(prefix, model)| (prefix, Some(model)))?,
     };
-    let dialect = match dialect_of(&format!("{prefix}/")) {
-        Dialect::OpenAi if headers.contains_key("anthropic-version") => Dialect::Anthropic,
-        dialect => dialect,
-    };
+    let dialect = dialect_of(prefix, headers);
     Some(Route {
         api: Api::Models,
         dialect,
@@ -129,11 +126,12 @@ fn find_models(path: &str, headers: &HeaderMap) -> Option<Route> {
     })
 }
 
-/// Whose manners a path that there isn't is answered in.
-pub(crate) fn dialect_of(path: &str) -> Dialect {
-    if path.contains("/v1beta/") && !path.contains("/openai/") {
+/// Whose manners a request is answered in whose path does not tell.
+pub(crate) fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
+    let is_gemini = path.ends_with("/v1beta") || path.contains("/v1beta/models/");
+    if is_gemini || headers.contains_key("x-goog-api-key") {
         Dialect::Gemini
-    } else if path.contains("/messages") {
+    } else if headers.contains_key("anthropic-version") || path.contains("/messages") {
         Dialect::Anthropic
     } else {
         Dialect::OpenAi
@@ -182,6 +180,8 @@ mod tests {
         assert_eq!(find(&Method::GET, "/v1/chat/completions", &none), None);
         let mut anthropic = HeaderMap::new();
         anthropic.insert("anthropic-version", "2023-06-01".parse().unwrap());
+        let mut google = HeaderMap::new();
+        google.insert("x-goog-api-key", "key".parse().unwrap());
         for (path, headers, dialect, model) in [
             ("/v1/models", &none, Dialect::OpenAi, None),
             ("/v1/models/gpt-4o", &none, Dialect::OpenAi, Some("gpt-4o")),

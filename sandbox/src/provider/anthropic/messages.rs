@@ -13,7 +13,7 @@ use crate::provider::turn::{Finish, Tokens, Turn};
 pub(crate) fn ask(request: &Request<'_>) -> Result<Ask, Refusal> {
     let body = &request.body;
     let ask = ask_without_limit(body)?;
-    let limit = at_least_one(body, "max_tokens")?;
+    let limit = at_least_one("max_tokens", &body["max_tokens"])?;
     let missing = || Refusal::invalid("max_tokens", "max_tokens: Field required");
     Ok(Ask {
         limit: Some(limit.ok_or_else(missing)?),

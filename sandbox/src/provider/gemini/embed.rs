@@ -11,6 +11,8 @@ use crate::provider::error::Refusal;
 use crate::provider::route::Api;
 use crate::provider::turn::Turn;
 
+use super::field;
+
 /// Of the vectors, where the request doesn't say.
 const DIMENSIONS: u64 = 3072;
 
@@ -43,9 +45,9 @@ fn items<'a>(request: &'a Request<'_>) -> Result<&'a [Value], Refusal> {
 
 pub(crate) fn content(request: &Request<'_>, ask: &Ask, behaviour: &Behaviour) -> Content {
     let values = |item: &Value| {
-        let dimensions = [item, &item["embedContentConfig"]]
+        let dimensions = [item, field(item, "embedContentConfig")]
             .iter()
-            .find_map(|place| place["outputDimensionality"].as_u64());
+            .find_map(|place| field(place, "outputDimensionality").as_u64());
         let dimensions = dimensions.unwrap_or(DIMENSIONS).min(1 << 16);
         let dimensions = usize::try_from(dimensions).unwrap_or(0);
         json!({ "values": embedding::numbers(&text_of(&item["content"]["parts"]), dimensions) })

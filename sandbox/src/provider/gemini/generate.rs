@@ -10,12 +10,14 @@ use crate::provider::error::Refusal;
 use crate::provider::route::Api;
 use crate::provider::turn::{Finish, Tokens, Turn};
 
+use super::field;
+
 pub(crate) fn ask(request: &Request<'_>) -> Result<Ask, Refusal> {
     let body = &request.body;
     let contents = needed_list(body, "contents")?;
-    let config = either(body, "generationConfig", "generation_config");
+    let config = field(body, "generationConfig");
     let tools: Vec<&Value> = declarations(body).collect();
-    let input = weigh(either(body, "systemInstruction", "system_instruction"))
+    let input = weigh(field(body, "systemInstruction"))
         + contents.iter().map(weigh).sum::<u64>()
         + tools.iter().map(|tool| Tool::weigh(tool)).sum::<u64>();
     // A content without a role is the user's.
@@ -26,40 +28,37 @@ pub(crate) fn ask(request: &Request<'_>) -> Result<Ask, Refusal> {
         last: last
             .map(|content| text_of(&content["parts"]))
             .unwrap_or_default(),
-        limit: at_least_one(config, "maxOutputTokens")?,
-        answers: at_least_one(config, "candidateCount")?.unwrap_or(1),
+        limit: at_least_one("maxOutputTokens", field(config, "maxOutputTokens"))?,
+        answers: at_least_one("candidateCount", field(config, "candidateCount"))?.unwrap_or(1),
         tools: tools.into_iter().filter_map(tool).collect(),
-        choice: choice(&body["toolConfig"]["functionCallingConfig"]),
+        choice: choice(field(field(body, "toolConfig"), "functionCallingConfig")),
         schema: schema(config),
         stream: request.route.api == Api::StreamGenerate,
-        shows_thoughts: config["thinkingConfig"]["includeThoughts"] == true,
+        shows_thoughts: field(field(config, "thinkingConfig"), "includeThoughts") == true,
     })
 }
 
 /// Counting tokens takes the contents, or a whole request around them.
 pub(crate) fn ask_count(request: &Request<'_>) -> Result<Ask, Refusal> {
-    let inner = request.body.get("generateContentRequest").cloned();
+    let inner = Some(field(&request.body, "generateContentRequest"))
+        .filter(|inner| !inner.is_null())
+        .cloned();
     ask(&Request {
         body: inner.unwrap_or_else(|| request.body.clone()),
         ..*request
     })
 }
 
-/// Google takes both spellings of a name.
-fn either<'a>(body: &'a Value, camel: &str, snake: &str) -> &'a Value {
-    body.get(camel).unwrap_or(&body[snake])
-}
-
 fn declarations(body: &Value) -> impl Iterator<Item = &Value> {
     let tools = body["tools"].as_array().into_iter().flatten();
     tools
-        .filter_map(|tool| tool["functionDeclarations"].as_array())
+        .filter_map(|tool| field(tool, "functionDeclarations").as_array())
         .flatten()
 }
 
 fn tool(declaration: &Value) -> Option<Tool> {
-    let schemas = ["parameters", "parametersJsonSchema"];
-    let schema = schemas.iter().find_map(|name| declaration.get(*name));
+    let schemas = ["parameters", "parametersJsonSchema"].map(|name| field(declaration, name));
+    let schema = schemas.into_iter().find(|schema| !schema.is_null());
     Some(Tool {
         name: declaration["name"].as_str()?.to_owned(),
         parameters: schema.cloned().unwrap_or_default(),
@@ -67,7 +66,7 @@ fn tool(declaration: &Value) -> Option<Tool> {
 }
 
 fn choice(config: &Value) -> Choice {
-    let allowed = config["allowedFunctionNames"][0].as_str();
+    let allowed = field(config, "allowedFunctionNames")[0].as_str();
     match (config["mode"].as_str(), allowed) {
         (Some("NONE"), _) => Choice::Never,
         (Some("ANY"), Some(name)) => Choice::This(name.to_owned()),
@@ -77,11 +76,11 @@ fn choice(config: &Value) -> Choice {
 }
 
 fn schema(config: &Value) -> Option<Value> {
-    if config["responseMimeType"] != "application/json" {
+    if field(config, "responseMimeType") != "application/json" {
         return None;
     }
-    let schemas = ["responseJsonSchema", "responseSchema"];
-    let schema = schemas.iter().find_map(|name| config.get(*name));
+    let schemas = ["responseJsonSchema", "responseSchema"].map(|name| field(config, name));
+    let schema = schemas.into_iter().find(|schema| !schema.is_null());
     Some(
         schema
             .cloned()

@@ -41,7 +41,7 @@ pub(crate) fn ask(request: &Request<'_>) -> Result<Ask, Refusal> {
             .map(|message| text_of(&message["content"]))
             .unwrap_or_default(),
         limit: limit(body)?,
-        answers: at_least_one(body, "n")?.unwrap_or(1),
+        answers: at_least_one("n", &body["n"])?.unwrap_or(1),
         tools: tools
             .iter()
             .filter_map(|tool| function(&tool["function"]))
@@ -59,8 +59,8 @@ fn weigh_message(message: &Value) -> u64 {
 }
 
 fn limit(body: &Value) -> Result<Option<u64>, Refusal> {
-    let old = at_least_one(body, "max_tokens")?;
-    let new = at_least_one(body, "max_completion_tokens")?;
+    let old = at_least_one("max_tokens", &body["max_tokens"])?;
+    let new = at_least_one("max_completion_tokens", &body["max_completion_tokens"])?;
     if old.is_some() && new.is_some() {
         let message = "Set either 'max_tokens' or 'max_completion_tokens', not both.";
         return Err(Refusal::invalid("max_tokens", message));

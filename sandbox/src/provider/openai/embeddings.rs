@@ -27,7 +27,7 @@ pub(crate) fn ask(request: &Request<'_>) -> Result<Ask, Refusal> {
             "'input' must be a text or a list that is not empty.",
         ));
     }
-    at_least_one(body, "dimensions")?;
+    at_least_one("dimensions", &body["dimensions"])?;
     Ok(Ask {
         model: model.to_owned(),
         input: inputs.iter().map(|input| tokens(input)).sum(),

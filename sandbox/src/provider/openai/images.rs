@@ -21,7 +21,7 @@ pub(crate) fn ask(request: &Request<'_>) -> Result<Ask, Refusal> {
         model: model.unwrap_or("dall-e-2").to_owned(),
         input: words(prompt),
         last: prompt.to_owned(),
-        answers: at_least_one(body, "n")?.unwrap_or(1),
+        answers: at_least_one("n", &body["n"])?.unwrap_or(1),
         stream: body["stream"] == true,
         ..Ask::default()
     })

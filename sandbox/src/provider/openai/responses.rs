@@ -38,7 +38,7 @@ pub(crate) fn ask(request: &Request<'_>) -> Result<Ask, Refusal> {
             + weigh(input)
             + tools.iter().map(Tool::weigh).sum::<u64>(),
         last,
-        limit: at_least_one(body, "max_output_tokens")?,
+        limit: at_least_one("max_output_tokens", &body["max_output_tokens"])?,
         answers: 1,
         tools: functions.filter_map(function).collect(),
         choice: choice(&body["tool_choice"]),

@@ -111,6 +111,31 @@ async fn a_function_is_called() {
     );
 }
 
+/// Google's SDK asks under `/v1`, and writes some names with bars.
+#[tokio::test]
+async fn both_spellings_of_a_name_are_read() {
+    let app = start().await;
+    let schema = json!({ "type": "object", "properties": { "city": { "type": "string" } } });
+    let declaration = json!({ "name": "weather", "parameters_json_schema": schema });
+    let body = json!({
+        "contents": [{ "parts": [{ "text": "The weather" }] }],
+        "system_instruction": { "parts": [{ "text": "Be brief" }] },
+        "tools": [{ "function_declarations": [declaration] }],
+        "generation_config": { "max_output_tokens": 9 },
+    });
+    let path = "/v1/models/gemini-2.5-pro:generateContent";
+    let request = app
+        .plain(reqwest::Method::POST, path)
+        .header("x-goog-api-key", super::client::KEY);
+    let answer = super::client::read(request.json(&body).send().await.unwrap())
+        .await
+        .unwrap()
+        .ok();
+    let call = &answer["candidates"][0]["content"]["parts"][0]["functionCall"];
+    assert_eq!(call["args"], json!({ "city": "text" }));
+    assert_eq!(answer["usageMetadata"]["promptTokenCount"], 2 + 2 + 1);
+}
+
 #[tokio::test]
 async fn errors_have_googles_form() {
     let app = start().await;
