@@ -123,6 +123,19 @@ pub(crate) fn at_least_one(name: &str, value: &Value) -> Result<Option<u64>, Ref
     }
 }
 
+/// The most answers to one request.
+const ANSWERS_MAX: u64 = 128;
+
+/// How many answers are asked for.
+pub(crate) fn answers(name: &str, value: &Value) -> Result<u64, Refusal> {
+    let answers = at_least_one(name, value)?.unwrap_or(1);
+    if answers > ANSWERS_MAX {
+        let message = format!("{name}: expected at most {ANSWERS_MAX}, got {answers}.");
+        return Err(Refusal::invalid(name, message));
+    }
+    Ok(answers)
+}
+
 /// A text that must be there.
 pub(crate) fn needed<'a>(body: &'a Value, name: &str) -> Result<&'a str, Refusal> {
     body[name]

@@ -48,14 +48,13 @@ pub(crate) fn authorise(
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let bearer = header("authorization").and_then(|value| value.strip_prefix("Bearer "));
     let own = match dialect {
-        Dialect::OpenAi if route.is_azure => header("api-key"),
-        Dialect::OpenAi => None,
+        Dialect::OpenAi => header("api-key"),
         Dialect::Anthropic => header("x-api-key"),
         Dialect::Gemini => header("x-goog-api-key").or_else(|| key_of(query)),
     };
     let key = own.or(bearer).filter(|key| !key.is_empty());
     let Some(key) = key else {
-        return Err(Refusal::unauthorized(missing(dialect)));
+        return Err(missing(dialect));
     };
     if keys.is_empty() || keys.iter().any(|known| known == key) {
         return versions(route, headers, query);
@@ -72,11 +71,13 @@ fn key_of(query: &[(String, String)]) -> Option<&str> {
     key.map(|(_, value)| value.as_str())
 }
 
-fn missing(dialect: Dialect) -> &'static str {
+fn missing(dialect: Dialect) -> Refusal {
     match dialect {
-        Dialect::OpenAi => "You didn't provide an API key in the header Authorization.",
-        Dialect::Anthropic => "The header x-api-key is required.",
-        Dialect::Gemini => "API key not valid. Please pass a valid API key.",
+        Dialect::OpenAi => {
+            Refusal::unauthorized("You didn't provide an API key in the header Authorization.")
+        }
+        Dialect::Anthropic => Refusal::unauthorized("The header x-api-key is required."),
+        Dialect::Gemini => Refusal::forbidden("The header x-goog-api-key is required."),
     }
 }
 

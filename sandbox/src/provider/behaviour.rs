@@ -107,7 +107,7 @@ pub enum Gzip {
     Always,
 }
 
-/// What begins a line of wishes in a prompt: `[sandbox words=20 between_ms=50]`.
+/// What begins the wishes in a prompt: `[sandbox words=20 between_ms=50]`.
 const MARK: &str = "[sandbox ";
 
 impl Behaviour {
@@ -152,11 +152,22 @@ impl Behaviour {
     }
 }
 
+/// What stands between the mark and the bracket that closes it; a value may have brackets of its
+/// own.
 fn wishes(prompt: &str) -> Option<&str> {
     let (_, rest) = prompt.split_once(MARK)?;
-    // The last bracket of the line closes it, so that a value may be JSON with brackets of its own.
-    let line = rest.lines().next()?;
-    Some(line.rsplit_once(']')?.0)
+    let mut open = 1;
+    for (at, letter) in rest.char_indices() {
+        match letter {
+            '[' => open += 1,
+            ']' => open -= 1,
+            _ => {}
+        }
+        if open == 0 {
+            return Some(&rest[..at]);
+        }
+    }
+    None
 }
 
 /// What may follow `sandbox-` in a model's name. Any error from 400 to 599 may, besides those here.
@@ -239,7 +250,7 @@ mod tests {
             ..Behaviour::default()
         };
         let prompt =
-            "Hello\n[sandbox words=3 endless usage={\"instead\":{\"a\":[1]}} text=hi] there";
+            "Hello\n[sandbox words=3 endless usage={\"instead\":{\"a\":[1]}} text=hi] see [1]";
         let wished = base.with_wishes_of(prompt).unwrap();
         assert_eq!(
             (wished.words, wished.endless, wished.between_ms),

@@ -48,6 +48,11 @@ impl Refusal {
         }
     }
 
+    /// 403, which is what Google says to somebody without a key.
+    pub(crate) fn forbidden(message: impl Into<String>) -> Refusal {
+        Refusal::new(403, message)
+    }
+
     /// 404: a model that there isn't.
     pub(crate) fn no_model(model: &str) -> Refusal {
         Refusal {

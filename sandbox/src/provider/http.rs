@@ -38,7 +38,6 @@ pub(crate) fn app(shared: Arc<Shared>) -> Router {
 
 /// A request after its bytes have been read.
 struct Asked {
-    id: u64,
     method: Method,
     path: String,
     query: Vec<(String, String)>,
@@ -64,11 +63,9 @@ struct Manners {
 }
 
 async fn api(Extract(shared): Extract<Arc<Shared>>, incoming: Incoming) -> Response {
-    let id = shared.fresh_id();
     let (parts, body) = incoming.into_parts();
     let body = to_bytes(body, BODY_MAX).await;
     let asked = Asked {
-        id,
         path: parts.uri.path().to_owned(),
         query: query::parse(parts.uri.query().unwrap_or("")),
         method: parts.method,
@@ -76,10 +73,10 @@ async fn api(Extract(shared): Extract<Arc<Shared>>, incoming: Incoming) -> Respo
         body: body.unwrap_or_default(),
     };
     let route = route::find(&asked.method, &asked.path, &asked.headers);
-    let manners = manners(&asked, route.as_ref());
     let underway = Underway::begin(shared.clone(), recorded(&shared, &asked));
+    let manners = manners(&asked, route.as_ref(), underway.id);
     let planned = match &route {
-        Some(route) => plan(&shared, &asked, route),
+        Some(route) => plan(&shared, &asked, route, underway.id),
         None => Err(Refusal::no_path(asked.method.as_str(), &asked.path)),
     };
     match planned {
@@ -88,7 +85,7 @@ async fn api(Extract(shared): Extract<Arc<Shared>>, incoming: Incoming) -> Respo
     }
 }
 
-fn manners(asked: &Asked, route: Option<&Route>) -> Manners {
+fn manners(asked: &Asked, route: Option<&Route>, id: u64) -> Manners {
     let in_query = |wanted: (&str, &str)| asked.query.iter().any(|(n, v)| (&**n, &**v) == wanted);
     Manners {
         dialect: route.map_or_else(
@@ -98,13 +95,13 @@ fn manners(asked: &Asked, route: Option<&Route>) -> Manners {
         api: route.map(|route| route.api),
         in_array: route.is_some_and(|route| route.api == Api::StreamGenerate)
             && !in_query(("alt", "sse")),
-        id: asked.id,
+        id,
     }
 }
 
 fn recorded(shared: &Shared, asked: &Asked) -> Entry {
     Entry {
-        id: asked.id,
+        id: 0,
         method: asked.method.to_string(),
         path: asked.path.clone(),
         query: asked.query.clone(),
@@ -114,6 +111,7 @@ fn recorded(shared: &Shared, asked: &Asked) -> Entry {
         body: asked.body.clone(),
         status: None,
         end: None,
+        events: 0,
     }
 }
 
@@ -146,10 +144,10 @@ fn contains(bytes: &[u8], text: &[u8]) -> bool {
 }
 
 /// Decides on the answer. Nothing waits here.
-fn plan(shared: &Shared, asked: &Asked, route: &Route) -> Result<Plan, Refusal> {
+fn plan(shared: &Shared, asked: &Asked, route: &Route, id: u64) -> Result<Plan, Refusal> {
     auth::authorise(&shared.keys, route, &asked.headers, &asked.query)?;
     let request = Request {
-        id: asked.id,
+        id,
         now: clock::now(),
         route,
         path: &asked.path,
@@ -231,12 +229,15 @@ fn answer(mut underway: Underway, manners: Manners, plan: Plan, packs: bool) -> 
         .pieces(&plan.behaviour, || manners.error_in_stream());
     let length: usize = pieces.iter().map(Bytes::len).sum();
     let is_plain = framing == Framing::Whole && pieces.len() == 1 && repeated.is_none();
-    let body = if is_plain && !packs {
+    let body = if is_plain {
+        underway.sent = 1;
         underway.ended(End::Finished);
-        Body::from(pieces.remove(0))
-    } else if is_plain {
-        underway.ended(End::Finished);
-        Body::from(gzip::whole(&pieces[0]))
+        let whole = pieces.remove(0);
+        if packs {
+            Body::from(gzip::whole(&whole))
+        } else {
+            Body::from(whole)
+        }
     } else {
         let gzip = packs.then(Gzip::new);
         let pieces = (pieces, repeated);

@@ -35,6 +35,8 @@ pub struct Recorded {
     pub status: Option<u16>,
     /// How it ended; absent while it is under way.
     pub end: Option<End>,
+    /// How many events of the answer were sent by then.
+    pub events: usize,
 }
 
 /// A credential that came with a request, without the credential.
@@ -79,6 +81,7 @@ pub struct Counts {
 
 /// A request as it is kept: reading its body can wait until somebody looks.
 pub(crate) struct Entry {
+    /// The journal's to give.
     pub(crate) id: u64,
     pub(crate) method: String,
     pub(crate) path: String,
@@ -89,6 +92,7 @@ pub(crate) struct Entry {
     pub(crate) body: Bytes,
     pub(crate) status: Option<u16>,
     pub(crate) end: Option<End>,
+    pub(crate) events: usize,
 }
 
 /// The longest that the bodies of the journal are together, in bytes.
@@ -99,6 +103,7 @@ pub(crate) struct Journal {
     entries: VecDeque<Entry>,
     entries_max: usize,
     bytes: usize,
+    begun: u64,
 }
 
 impl Journal {
@@ -107,10 +112,14 @@ impl Journal {
             entries: VecDeque::new(),
             entries_max,
             bytes: 0,
+            begun: 0,
         }
     }
 
-    pub(crate) fn begin(&mut self, entry: Entry) {
+    /// Gives the entry its id, and gives that back.
+    pub(crate) fn begin(&mut self, mut entry: Entry) -> u64 {
+        self.begun += 1;
+        entry.id = self.begun;
         self.bytes += entry.body.len();
         self.entries.push_back(entry);
         while self.entries.len() > self.entries_max || self.bytes > BYTES_MAX {
@@ -119,12 +128,17 @@ impl Journal {
             };
             self.bytes -= oldest.body.len();
         }
+        self.begun
     }
 
     /// Changes an entry, if it is still there.
     pub(crate) fn change(&mut self, id: u64, change: impl FnOnce(&mut Entry)) {
-        // Entries come in about the order of their ids, so the end is where the recent ones are.
-        if let Some(entry) = self.entries.iter_mut().rev().find(|entry| entry.id == id) {
+        // Ids follow on one another, so the first tells where each is.
+        let first = self.entries.front().map_or(0, |entry| entry.id);
+        let index = id
+            .checked_sub(first)
+            .and_then(|index| usize::try_from(index).ok());
+        if let Some(entry) = index.and_then(|index| self.entries.get_mut(index)) {
             change(entry);
         }
     }
@@ -152,6 +166,7 @@ impl Entry {
             body: readable(&self.headers, &self.body),
             status: self.status,
             end: self.end,
+            events: self.events,
         }
     }
 

@@ -42,7 +42,7 @@ pub(crate) struct Route {
     pub(crate) dialect: Dialect,
     /// The model, where the path names it.
     pub(crate) model: Option<String>,
-    /// An Azure deployment: the model is in the path, and the key in a header of its own.
+    /// An Azure deployment: the model is in the path, and the version in the query.
     pub(crate) is_azure: bool,
 }
 

@@ -18,7 +18,6 @@ pub(crate) struct Sending {
     pub(crate) fault: Option<FaultId>,
     pub(crate) pieces: std::vec::IntoIter<Bytes>,
     pub(crate) repeated: Option<Bytes>,
-    pub(crate) sent: usize,
     pub(crate) between: Duration,
     pub(crate) disconnect_after: Option<usize>,
     pub(crate) stall_after: Option<usize>,
@@ -38,7 +37,6 @@ impl Sending {
             fault,
             pieces: pieces.into_iter(),
             repeated,
-            sent: 0,
             between: Duration::from_millis(behaviour.between_ms),
             disconnect_after: behaviour.disconnect_after,
             stall_after: behaviour.stall_after,
@@ -54,14 +52,14 @@ impl Sending {
 
     /// The next piece, and what is left after it. Nothing is left after an error.
     async fn next(mut self) -> Option<(io::Result<Bytes>, Option<Sending>)> {
-        if self.stall_after == Some(self.sent) {
+        if self.stall_after == Some(self.underway.sent) {
             self.stall_after = None;
             wait(&self.underway, self.fault).await;
         }
-        if self.disconnect_after == Some(self.sent) {
+        if self.disconnect_after == Some(self.underway.sent) {
             return Some(self.broken().await);
         }
-        if self.sent > 0 && !self.between.is_zero() {
+        if self.underway.sent > 0 && !self.between.is_zero() {
             let pause = tokio::time::sleep(self.between);
             let stop = self.underway.shared.stop.clone();
             stop.run_until_cancelled(pause).await;
@@ -69,21 +67,23 @@ impl Sending {
         if self.underway.shared.stop.is_cancelled() && self.repeated.is_some() {
             return Some(self.broken().await);
         }
-        let next = self.pieces.next().or_else(|| self.repeated.clone());
-        self.sent += 1;
-        match (next, self.gzip.take()) {
-            (Some(piece), None) => Some((Ok(piece), Some(self))),
-            (Some(piece), Some(mut gzip)) => {
-                let packed = Bytes::from(gzip.piece(&piece));
-                self.gzip = Some(gzip);
-                Some((Ok(packed), Some(self)))
-            }
-            (None, Some(mut gzip)) => Some((Ok(Bytes::from(gzip.end())), Some(self))),
-            (None, None) => {
-                self.underway.ended(End::Finished);
-                None
-            }
+        let Some(piece) = self.pieces.next().or_else(|| self.repeated.clone()) else {
+            return self.ended();
+        };
+        self.underway.sent += 1;
+        let piece = match &mut self.gzip {
+            Some(gzip) => Bytes::from(gzip.piece(&piece)),
+            None => piece,
+        };
+        Some((Ok(piece), Some(self)))
+    }
+
+    fn ended(mut self) -> Option<(io::Result<Bytes>, Option<Sending>)> {
+        if let Some(mut gzip) = self.gzip.take() {
+            return Some((Ok(Bytes::from(gzip.end())), Some(self)));
         }
+        self.underway.ended(End::Finished);
+        None
     }
 
     async fn broken(mut self) -> (io::Result<Bytes>, Option<Sending>) {

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::watch;
@@ -48,16 +47,11 @@ pub(crate) struct Shared {
     pub(crate) journal: Mutex<Journal>,
     pub(crate) counts: watch::Sender<Counts>,
     pub(crate) stop: CancellationToken,
-    ids: AtomicU64,
 }
 
 impl Shared {
     pub(crate) fn journal(&self) -> MutexGuard<'_, Journal> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn fresh_id(&self) -> u64 {
-        self.ids.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     pub(crate) fn usual(&self) -> Behaviour {
@@ -101,7 +95,6 @@ impl Provider {
             journal: Mutex::new(Journal::new(config.journal)),
             counts: watch::Sender::new(Counts::default()),
             stop: server.stop(),
-            ids: AtomicU64::new(0),
         });
         server.serve(listener, http::app(shared.clone()));
         Ok(Provider { shared, server })

@@ -9,8 +9,8 @@ use super::behaviour::Behaviour;
 /// One answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Turn {
-    /// Thoughts, in the pieces in which they are streamed. One token each.
-    pub(crate) thoughts: Vec<String>,
+    /// Thoughts of one answer. One token each.
+    thoughts: u64,
     /// The text, in the pieces in which it is streamed: one token each, and put together the text.
     pub(crate) pieces: Vec<String>,
     pub(crate) calls: Vec<Call>,
@@ -71,6 +71,12 @@ impl Turn {
         self.pieces.concat()
     }
 
+    /// The thoughts in the pieces in which they are streamed, if the client wants to see them.
+    pub(crate) fn thoughts(&self, ask: &Ask) -> impl Iterator<Item = String> {
+        let shown = if ask.shows_thoughts { self.thoughts } else { 0 };
+        (1..=shown).map(|number| format!("{}{number}", if number == 1 { "" } else { " " }))
+    }
+
     /// The text as it is streamed, so many pieces to an event.
     pub(crate) fn deltas(&self, behaviour: &Behaviour) -> impl Iterator<Item = String> + '_ {
         let size = behaviour.words_per_event.max(1);
@@ -92,7 +98,7 @@ impl Turn {
             (pieces, Vec::new(), said, finish)
         };
         Turn {
-            thoughts: thoughts(reasoning),
+            thoughts: reasoning,
             pieces,
             calls,
             finish,
@@ -127,11 +133,6 @@ fn tokens(ask: &Ask, behaviour: &Behaviour, reasoning: u64, said: u64) -> Tokens
         reasoning: ask.answers * reasoning,
         searches: behaviour.web_searches,
     }
-}
-
-fn thoughts(count: u64) -> Vec<String> {
-    let word = |index| format!("{}{}", if index == 1 { "" } else { " " }, index);
-    (1..=count).map(word).collect()
 }
 
 /// The pieces of the whole answer: a sentence about the prompt, and numbers where more is wanted.
@@ -273,7 +274,13 @@ mod tests {
             reasoning_tokens: 9,
             ..Behaviour::default()
         };
-        assert!(Turn::of(&ask, &all).pieces.is_empty());
+        let silent = Turn::of(&ask, &all);
+        assert!(silent.pieces.is_empty() && silent.thoughts(&ask).next().is_none());
+        let shown = Ask {
+            shows_thoughts: true,
+            ..ask
+        };
+        assert_eq!(silent.thoughts(&shown).collect::<String>(), "1 2 3 4");
     }
 
     #[test]

@@ -11,22 +11,24 @@ use super::server::Shared;
 /// drops what nobody reads any more.
 pub(crate) struct Underway {
     pub(crate) shared: Arc<Shared>,
-    id: u64,
+    pub(crate) id: u64,
     end: Option<End>,
+    /// Events of the answer that were sent.
+    pub(crate) sent: usize,
 }
 
 impl Underway {
     pub(crate) fn begin(shared: Arc<Shared>, entry: Entry) -> Underway {
-        let id = entry.id;
         shared.counts.send_modify(|counts| {
             counts.requests += 1;
             counts.open += 1;
         });
-        shared.journal().begin(entry);
+        let id = shared.journal().begin(entry);
         Underway {
             shared,
             id,
             end: None,
+            sent: 0,
         }
     }
 
@@ -50,9 +52,10 @@ impl Drop for Underway {
     fn drop(&mut self) {
         let end = self.end.unwrap_or(End::Cancelled);
         // The journal first: whoever waits for the count looks into it next.
-        self.shared
-            .journal()
-            .change(self.id, |entry| entry.end = Some(end));
+        self.shared.journal().change(self.id, |entry| {
+            entry.end = Some(end);
+            entry.events = self.sent;
+        });
         self.shared.counts.send_modify(|counts| {
             counts.open -= 1;
             match end {

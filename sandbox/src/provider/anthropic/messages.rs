@@ -130,9 +130,7 @@ impl Message<'_> {
 
     fn blocks(&self) -> Vec<Block> {
         let mut blocks = Vec::new();
-        if self.ask.shows_thoughts && !self.turn.thoughts.is_empty() {
-            blocks.push(self.thinking());
-        }
+        blocks.extend(self.thinking());
         if !self.turn.pieces.is_empty() {
             blocks.push(self.text());
         }
@@ -153,18 +151,17 @@ impl Message<'_> {
         blocks
     }
 
-    fn thinking(&self) -> Block {
-        let thoughts = self.turn.thoughts.iter();
-        let mut deltas: Vec<Value> = thoughts
-            .map(|thought| json!({ "type": "thinking_delta", "thinking": thought }))
-            .collect();
+    fn thinking(&self) -> Option<Block> {
+        let thoughts: Vec<String> = self.turn.thoughts(self.ask).collect();
+        let delta = |thought| json!({ "type": "thinking_delta", "thinking": thought });
+        let mut deltas: Vec<Value> = thoughts.iter().map(delta).collect();
         deltas.push(json!({ "type": "signature_delta", "signature": SIGNATURE }));
-        let thinking = self.turn.thoughts.concat();
-        Block {
+        let thinking = thoughts.concat();
+        (!thoughts.is_empty()).then(|| Block {
             whole: json!({ "type": "thinking", "thinking": thinking, "signature": SIGNATURE }),
             empty: json!({ "type": "thinking", "thinking": "", "signature": "" }),
             deltas,
-        }
+        })
     }
 
     fn text(&self) -> Block {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::provider::apis::Request;
-use crate::provider::ask::{Ask, Choice, Tool, at_least_one, needed_list, text_of, weigh};
+use crate::provider::ask::{Ask, Choice, Tool, answers, at_least_one, needed_list, text_of, weigh};
 use crate::provider::behaviour::Behaviour;
 use crate::provider::content::{Content, event};
 use crate::provider::error::Refusal;
@@ -29,7 +29,7 @@ pub(crate) fn ask(request: &Request<'_>) -> Result<Ask, Refusal> {
             .map(|content| text_of(&content["parts"]))
             .unwrap_or_default(),
         limit: at_least_one("maxOutputTokens", field(config, "maxOutputTokens"))?,
-        answers: at_least_one("candidateCount", field(config, "candidateCount"))?.unwrap_or(1),
+        answers: answers("candidateCount", field(config, "candidateCount"))?,
         tools: tools.into_iter().filter_map(tool).collect(),
         choice: choice(field(field(body, "toolConfig"), "functionCallingConfig")),
         schema: schema(config),
@@ -117,19 +117,13 @@ struct Generation<'a> {
 
 impl Generation<'_> {
     fn whole(&self) -> Value {
-        let mut parts = self.thought(&self.turn.thoughts.concat());
+        let thoughts: String = self.turn.thoughts(self.ask).collect();
+        let mut parts = Vec::from_iter((!thoughts.is_empty()).then(|| thought(&thoughts)));
         if !self.turn.pieces.is_empty() {
             parts.push(json!({ "text": self.turn.text() }));
         }
         parts.extend(self.calls());
         self.response(&parts, Some(self.turn.finish), self.turn.tokens.said())
-    }
-
-    /// The parts of what was thought, if the client wants to see it.
-    fn thought(&self, text: &str) -> Vec<Value> {
-        let part = json!({ "text": text, "thought": true });
-        let is_shown = self.ask.shows_thoughts && !text.is_empty();
-        Vec::from_iter(is_shown.then_some(part))
     }
 
     /// Calls come whole, streamed or not.
@@ -143,9 +137,8 @@ impl Generation<'_> {
     /// What comes before the end. Each tells the usage so far.
     fn steps(&self) -> Vec<Value> {
         let mut steps = Vec::new();
-        for thought in &self.turn.thoughts {
-            let parts = self.thought(thought);
-            steps.extend((!parts.is_empty()).then(|| self.response(&parts, None, 0)));
+        for piece in self.turn.thoughts(self.ask) {
+            steps.push(self.response(&[thought(&piece)], None, 0));
         }
         let mut said = 0;
         for delta in self.turn.deltas(self.behaviour) {
@@ -191,6 +184,10 @@ impl Generation<'_> {
             candidate["groundingMetadata"] = json!({ "webSearchQueries": queries });
         }
     }
+}
+
+fn thought(text: &str) -> Value {
+    json!({ "text": text, "thought": true })
 }
 
 fn finish(finish: Finish) -> &'static str {

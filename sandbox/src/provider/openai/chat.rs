@@ -4,13 +4,16 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::provider::apis::Request;
-use crate::provider::ask::{Ask, Choice, Tool, at_least_one, needed, needed_list, text_of, weigh};
+use crate::provider::ask::{
+    Ask, Choice, Tool, answers, at_least_one, needed, needed_list, text_of, weigh,
+};
 use crate::provider::behaviour::Behaviour;
 use crate::provider::content::{Content, event};
 use crate::provider::error::Refusal;
 use crate::provider::turn::{Call, Finish, Turn};
 
 use super::flavour::Flavour;
+use super::service_tier;
 
 pub(crate) fn ask(request: &Request<'_>) -> Result<Ask, Refusal> {
     let body = &request.body;
@@ -41,7 +44,7 @@ pub(crate) fn ask(request: &Request<'_>) -> Result<Ask, Refusal> {
             .map(|message| text_of(&message["content"]))
             .unwrap_or_default(),
         limit: limit(body)?,
-        answers: at_least_one("n", &body["n"])?.unwrap_or(1),
+        answers: answers("n", &body["n"])?,
         tools: tools
             .iter()
             .filter_map(|tool| function(&tool["function"]))
@@ -132,7 +135,7 @@ impl Chat<'_> {
             "id": self.request.id("chatcmpl-"), "object": "chat.completion",
             "created": self.request.now, "model": self.ask.model,
             "choices": (0..self.ask.answers).map(choice).collect::<Vec<_>>(),
-            "service_tier": "default", "system_fingerprint": "fp_sandbox",
+            "service_tier": service_tier(&self.request.body), "system_fingerprint": "fp_sandbox",
         });
         if let Some(usage) = &self.usage {
             body["usage"] = usage.clone();
@@ -207,7 +210,7 @@ impl Chat<'_> {
         let mut chunk = json!({
             "id": self.request.id("chatcmpl-"), "object": "chat.completion.chunk",
             "created": self.request.now, "model": self.ask.model,
-            "service_tier": "default", "system_fingerprint": "fp_sandbox",
+            "service_tier": service_tier(&self.request.body), "system_fingerprint": "fp_sandbox",
             "choices": [{
                 "index": index, "delta": delta, "logprobs": null, "finish_reason": finish_reason,
             }],

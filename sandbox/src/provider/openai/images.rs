@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::provider::apis::Request;
-use crate::provider::ask::{Ask, at_least_one, needed, words};
+use crate::provider::ask::{Ask, answers, needed, words};
 use crate::provider::behaviour::Behaviour;
 use crate::provider::content::{Content, named_event};
 use crate::provider::error::Refusal;
@@ -21,7 +21,7 @@ pub(crate) fn ask(request: &Request<'_>) -> Result<Ask, Refusal> {
         model: model.unwrap_or("dall-e-2").to_owned(),
         input: words(prompt),
         last: prompt.to_owned(),
-        answers: at_least_one("n", &body["n"])?.unwrap_or(1),
+        answers: answers("n", &body["n"])?,
         stream: body["stream"] == true,
         ..Ask::default()
     })
@@ -54,8 +54,7 @@ pub(crate) fn content(request: &Request<'_>, ask: &Ask, behaviour: &Behaviour) -
         true => json!({ "url": format!("data:image/png;base64,{DOT}") }),
         false => json!({ "b64_json": DOT }),
     };
-    let count = usize::try_from(ask.answers).unwrap_or(1);
-    let mut answer = json!({ "created": request.now, "data": vec![image; count.min(100)] });
+    let mut answer = json!({ "created": request.now, "data": (0..ask.answers).map(|_| &image).collect::<Vec<_>>() });
     if let Some(usage) = usage {
         answer["usage"] = usage;
         answer["quality"] = json!(quality);

@@ -7,3 +7,13 @@ mod flavour;
 pub(crate) mod images;
 pub(crate) mod moderations;
 pub(crate) mod responses;
+
+use serde_json::Value;
+
+/// The tier that served a request, by which it is paid: the one that was asked for.
+fn service_tier(body: &Value) -> &str {
+    match body["service_tier"].as_str() {
+        None | Some("auto") => "default",
+        Some(tier) => tier,
+    }
+}

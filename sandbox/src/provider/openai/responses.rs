@@ -11,6 +11,7 @@ use crate::provider::error::Refusal;
 use crate::provider::turn::{Call, Finish, Tokens, Turn};
 
 use super::chat::function;
+use super::service_tier;
 
 pub(crate) fn ask(request: &Request<'_>) -> Result<Ask, Refusal> {
     let body = &request.body;
@@ -113,7 +114,7 @@ impl Answer<'_> {
             "parallel_tool_calls": or("parallel_tool_calls", json!(true)),
             "previous_response_id": body["previous_response_id"],
             "reasoning": or("reasoning", json!({ "effort": null, "summary": null })),
-            "service_tier": "default", "store": or("store", json!(true)),
+            "service_tier": service_tier(body), "store": or("store", json!(true)),
             "temperature": or("temperature", json!(1)), "top_p": or("top_p", json!(1)),
             "text": or("text", json!({ "format": { "type": "text" } })),
             "tool_choice": or("tool_choice", json!("auto")), "tools": or("tools", json!([])),

@@ -117,7 +117,21 @@ async fn a_connection_breaks_where_it_was_told_to() {
     );
     let counts = app.provider.until(|counts| counts.open == 0).await;
     assert_eq!((counts.cut, counts.finished, counts.cancelled), (10, 1, 0));
-    assert_eq!(app.provider.requests()[0].end, Some(End::Cut));
+    let ends: Vec<_> = app
+        .provider
+        .requests()
+        .iter()
+        .map(|entry| (entry.end, entry.events))
+        .collect();
+    assert_eq!(
+        ends[7..],
+        [
+            (Some(End::Cut), 7),
+            (Some(End::Finished), 9),
+            (Some(End::Cut), 0),
+            (Some(End::Cut), 2),
+        ]
+    );
 }
 
 #[tokio::test]

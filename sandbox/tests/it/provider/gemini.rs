@@ -172,6 +172,14 @@ async fn errors_have_googles_form() {
         body.clone(),
     );
     assert_eq!(in_array.await.json()[0]["error"]["status"], "INTERNAL");
+    let path = format!("{MODEL}:generateContent");
+    let nobody = app
+        .plain(reqwest::Method::POST, &path)
+        .json(&body)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(nobody.status(), 403);
     let with_key = |key: &str| {
         let path = format!("{MODEL}:generateContent?key={key}");
         app.plain(reqwest::Method::POST, &path).json(&body).send()

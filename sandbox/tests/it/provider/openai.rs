@@ -78,6 +78,7 @@ async fn several_answers_cost_as_many_times() {
     let body = app.chat("Hello", json!({ "n": 3 })).await.ok();
     assert_eq!(body["choices"].as_array().unwrap().len(), 3);
     assert_eq!(body["usage"]["completion_tokens"], 15);
+    assert_eq!(app.chat("Hello", json!({ "n": 129 })).await.status, 400);
     let events = app
         .chat("Hello", json!({ "n": 3, "stream": true }))
         .await
@@ -232,6 +233,15 @@ async fn only_a_known_key_is_let_in() {
         assert_eq!(answer.status, 401);
         assert_eq!(answer.json()["error"]["code"], "invalid_api_key");
         assert!(!answer.text.contains("unknown-to-the"), "{}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn the_tier_that_was_asked_for_served_it() {
+    let app = start().await;
+    for (asked, served) in [("auto", "default"), ("flex", "flex")] {
+        let body = app.chat("a", json!({ "service_tier": asked })).await.ok();
+        assert_eq!(body["service_tier"], served);
     }
 }
 
