@@ -6,7 +6,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
 use axum::serve::ListenerExt;
+use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -79,4 +82,13 @@ async fn serve(listener: TcpListener, app: Router, stop: CancellationToken) {
     if let Err(error) = served.await {
         tracing::warn!(%error, "the sandbox's server ended");
     }
+}
+
+/// A response whose body fails before its first byte: the server then closes the connection
+/// without having sent even the head, which it buffers until the body gives something.
+pub(crate) fn hang_up() -> Response {
+    let broken = futures_util::stream::once(async {
+        Err::<Bytes, _>(io::Error::from(io::ErrorKind::ConnectionAborted))
+    });
+    Response::new(Body::from_stream(broken))
 }

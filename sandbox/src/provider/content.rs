@@ -73,14 +73,14 @@ impl Content {
         error: impl FnOnce() -> Value,
     ) -> (Vec<Bytes>, Option<Bytes>) {
         let framing = self.framing;
-        let repeated = self.events.last().filter(|_| behaviour.endless).cloned();
+        let is_endless = behaviour.endless && behaviour.error_after.is_none();
+        let repeated = self.events.last().filter(|_| is_endless).cloned();
         let mut pieces = self.events;
-        if repeated.is_none() {
-            pieces.extend(self.closing);
-        }
         if let Some(after) = behaviour.error_after {
             pieces.truncate(after);
-            pieces.push(framing.error(&error()));
+            pieces.push(framing.error(&error(), pieces.is_empty()));
+        } else if repeated.is_none() {
+            pieces.extend(self.closing);
         }
         if let Some(after) = behaviour.malformed_after {
             pieces.insert(after.min(pieces.len()), framing.malformed());
@@ -100,11 +100,12 @@ impl Content {
 }
 
 impl Framing {
-    fn error(self, error: &Value) -> Bytes {
+    fn error(self, error: &Value, is_first: bool) -> Bytes {
         Bytes::from(match self {
             Framing::Whole => error.to_string(),
             Framing::Sse if error["type"] == "error" => format!("event: error\ndata: {error}\n\n"),
             Framing::Sse => format!("data: {error}\n\n"),
+            Framing::Array if is_first => format!("[{error}]"),
             Framing::Array => format!(",\r\n{error}]"),
         })
     }

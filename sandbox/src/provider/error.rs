@@ -73,6 +73,11 @@ impl Refusal {
         }
     }
 
+    /// 413: more than anybody reads.
+    pub(crate) fn too_large() -> Refusal {
+        Refusal::new(413, "The request is too large, or broke off.")
+    }
+
     /// An error that was asked for.
     pub(crate) fn wanted(status: u16, retry_after: Option<u64>) -> Refusal {
         let (code, message) = match status {

@@ -24,8 +24,9 @@ use super::underway::Underway;
 use super::{auth, control_http, query};
 use crate::clock;
 use crate::faults::FaultId;
+use crate::server::hang_up;
 
-/// The longest body that is read, in bytes: a prompt with pictures.
+/// The longest body that is read, in bytes: enough for a prompt with pictures.
 const BODY_MAX: usize = 64 << 20;
 
 /// Everything that the server answers.
@@ -64,7 +65,8 @@ struct Manners {
 
 async fn api(Extract(shared): Extract<Arc<Shared>>, incoming: Incoming) -> Response {
     let (parts, body) = incoming.into_parts();
-    let body = to_bytes(body, BODY_MAX).await;
+    let body = to_bytes(body, BODY_MAX).await.ok();
+    let is_read = body.is_some();
     let asked = Asked {
         path: parts.uri.path().to_owned(),
         query: query::parse(parts.uri.query().unwrap_or("")),
@@ -76,6 +78,7 @@ async fn api(Extract(shared): Extract<Arc<Shared>>, incoming: Incoming) -> Respo
     let underway = Underway::begin(shared.clone(), recorded(&shared, &asked));
     let manners = manners(&asked, route.as_ref(), underway.id);
     let planned = match &route {
+        _ if !is_read => Err(Refusal::too_large()),
         Some(route) => plan(&shared, &asked, route, underway.id),
         None => Err(Refusal::no_path(asked.method.as_str(), &asked.path)),
     };
@@ -196,7 +199,7 @@ async fn deliver(
     }
     if behaviour.close || (behaviour.hang && stop.is_cancelled()) {
         underway.ended(End::Cut);
-        return close();
+        return hang_up();
     }
     if let Some(status) = behaviour.status {
         let refusal = Refusal::wanted(status, behaviour.retry_after);
@@ -227,8 +230,9 @@ fn answer(mut underway: Underway, manners: Manners, plan: Plan, packs: bool) -> 
     let (mut pieces, repeated) = plan
         .content
         .pieces(&plan.behaviour, || manners.error_in_stream());
+    let is_endless = repeated.is_some();
     let length: usize = pieces.iter().map(Bytes::len).sum();
-    let is_plain = framing == Framing::Whole && pieces.len() == 1 && repeated.is_none();
+    let is_plain = framing == Framing::Whole && pieces.len() == 1 && !is_endless;
     let body = if is_plain {
         underway.sent = 1;
         underway.ended(End::Finished);
@@ -247,7 +251,7 @@ fn answer(mut underway: Underway, manners: Manners, plan: Plan, packs: bool) -> 
     let set = response.headers_mut();
     if packs {
         set.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    } else if framing == Framing::Whole {
+    } else if framing == Framing::Whole && !is_endless {
         // So that a client whose answer is cut short can tell.
         set.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
@@ -310,13 +314,4 @@ fn respond(manners: Manners, status: u16, kind: &'static str, body: Body) -> Res
         headers.insert(HeaderName::from_static(name), id);
     }
     response
-}
-
-/// A response whose body fails before its first byte: the server then closes the connection
-/// without having sent even the head, which it buffers until the body gives something.
-pub(crate) fn close() -> Response {
-    let broken = futures_util::stream::once(async {
-        Err::<Bytes, _>(std::io::Error::from(std::io::ErrorKind::ConnectionAborted))
-    });
-    Response::new(Body::from_stream(broken))
 }

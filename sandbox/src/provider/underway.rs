@@ -19,11 +19,12 @@ pub(crate) struct Underway {
 
 impl Underway {
     pub(crate) fn begin(shared: Arc<Shared>, entry: Entry) -> Underway {
+        // The journal first, always: whoever waits for the count looks into it next.
+        let id = shared.journal().begin(entry);
         shared.counts.send_modify(|counts| {
             counts.requests += 1;
             counts.open += 1;
         });
-        let id = shared.journal().begin(entry);
         Underway {
             shared,
             id,
@@ -51,7 +52,6 @@ impl Underway {
 impl Drop for Underway {
     fn drop(&mut self) {
         let end = self.end.unwrap_or(End::Cancelled);
-        // The journal first: whoever waits for the count looks into it next.
         self.shared.journal().change(self.id, |entry| {
             entry.end = Some(end);
             entry.events = self.sent;

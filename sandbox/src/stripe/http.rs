@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::to_bytes;
 use axum::extract::{Request, State as Extract};
 use axum::http::{HeaderMap, Method, StatusCode, header::HeaderName, header::HeaderValue};
 use axum::response::{IntoResponse, Response};
@@ -23,6 +23,7 @@ use super::state::{Answer, Call, State};
 use super::{API_VERSION, control_http, form, pages, sequels};
 use crate::clock;
 use crate::faults::FaultId;
+use crate::server::hang_up;
 
 /// The longest body that is read, in bytes; ours are a few hundred.
 const BODY_MAX: usize = 1 << 20;
@@ -404,7 +405,7 @@ fn respond(request_id: &str, reply: &Reply) -> Response {
         retry_after,
     } = reply
     else {
-        return close();
+        return hang_up();
     };
     let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let text = serde_json::to_string_pretty(body).unwrap_or_default();
@@ -441,13 +442,4 @@ fn preflight() -> Response {
         ),
     ];
     (StatusCode::NO_CONTENT, headers).into_response()
-}
-
-/// A response whose body fails before its first byte: the server then closes the connection
-/// without having sent even the head, which it buffers until the body gives something.
-fn close() -> Response {
-    let broken = futures_util::stream::once(async {
-        Err::<bytes::Bytes, _>(std::io::Error::from(std::io::ErrorKind::ConnectionAborted))
-    });
-    Response::new(Body::from_stream(broken))
 }

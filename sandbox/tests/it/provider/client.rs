@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder};
+use sandbox::provider::Counts;
 use sandbox::{Provider, ProviderConfig};
 use serde_json::{Value, json};
 
@@ -61,6 +62,13 @@ impl App {
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         let sent = self.request(Method::POST, path).json(&body).send().await;
         read(sent.unwrap()).await.unwrap()
+    }
+
+    /// Waits until the counts are as wanted, and not for ever.
+    pub(crate) async fn until(&self, is_wanted: impl Fn(&Counts) -> bool) -> Counts {
+        let waiting = self.provider.until(is_wanted);
+        let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+        waited.unwrap_or_else(|_| panic!("it never came to that: {:?}", self.provider.counts()))
     }
 
     /// A chat with one message and whatever else.

@@ -115,7 +115,7 @@ async fn a_connection_breaks_where_it_was_told_to() {
         (128, false),
         "a whole answer breaks too"
     );
-    let counts = app.provider.until(|counts| counts.open == 0).await;
+    let counts = app.until(|counts| counts.open == 0).await;
     assert_eq!((counts.cut, counts.finished, counts.cancelled), (10, 1, 0));
     let ends: Vec<_> = app
         .provider
@@ -166,11 +166,11 @@ async fn a_hang_ends_with_its_client_and_counts_as_cancelled() {
     let body = chat("a", json!({ "model": "sandbox-hang" }));
     let mut first = Box::pin(app.request(Method::POST, PATH).json(&body).send());
     tokio::select! {
-        counts = app.provider.until(|counts| counts.waiting == 1) => assert_eq!(counts.open, 1),
+        counts = app.until(|counts| counts.waiting == 1) => assert_eq!(counts.open, 1),
         _ = &mut first => panic!("it was to hang"),
     }
     drop(first);
-    let counts = app.provider.until(|counts| counts.cancelled == 1).await;
+    let counts = app.until(|counts| counts.cancelled == 1).await;
     assert_eq!((counts.open, counts.waiting), (0, 0));
     let entry = &app.provider.requests()[0];
     assert_eq!((entry.status, entry.end), (None, Some(End::Cancelled)));
@@ -194,8 +194,20 @@ async fn an_endless_answer_ends_with_its_client() {
         seen.extend(response.chunk().await.unwrap().unwrap());
     }
     drop(response);
-    app.provider.until(|counts| counts.cancelled == 1).await;
+    app.until(|counts| counts.cancelled == 1).await;
     assert_eq!(app.provider.requests()[0].end, Some(End::Cancelled));
+}
+
+#[tokio::test]
+async fn a_whole_answer_may_be_endless_too() {
+    let app = start().await;
+    let body = chat("a", json!({ "model": "sandbox-endless" }));
+    let sent = app.request(Method::POST, PATH).json(&body).send().await;
+    let mut response = sent.unwrap();
+    let mut seen = 0;
+    while seen < 4096 {
+        seen += response.chunk().await.unwrap().unwrap().len();
+    }
 }
 
 #[tokio::test]
@@ -295,6 +307,16 @@ async fn a_stream_is_malformed_ends_in_an_error_or_goes_on_after_its_end() {
     let answer = app.post("/v1/messages", message).await;
     assert_eq!(answer.events()[2]["error"]["type"], "overloaded_error");
     assert!(answer.text.contains("event: error\n"));
+    let array = "/v1beta/models/m:streamGenerateContent";
+    for after in [0, 2] {
+        app.provider.add_fault(Fault::next(Behaviour {
+            error_after: Some(after),
+            ..Behaviour::default()
+        }));
+        let body = json!({ "contents": [{ "parts": [{ "text": "a" }] }] });
+        let steps = app.post(array, body).await.ok();
+        assert_eq!(steps[after]["error"]["status"], "UNAVAILABLE");
+    }
     let trailing = Behaviour {
         trailing: "more".to_owned(),
         ..Behaviour::default()
@@ -458,7 +480,7 @@ async fn shutdown_lets_go_of_what_hangs_stalls_or_never_ends() {
     });
     let mut all = Box::pin(futures_util::future::join_all(requests));
     tokio::select! {
-        _ = app.provider.until(|counts| counts.open == 3 && counts.waiting == 2) => {}
+        _ = app.until(|counts| counts.open == 3 && counts.waiting == 2) => {}
         _ = &mut all => panic!("they were to go on"),
     }
     let before = Instant::now();
