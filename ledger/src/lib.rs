@@ -1,4 +1,4 @@
-//! Farebox's money core: amounts, accounts, transfers, holds, refusals and the top-up's states.
+//! Farebox's money core: amounts, accounts, transfers, holds, refusals, rates and the top-up's states.
 //!
 //! Everything here is a deterministic function of its arguments. Nothing waits, reads a clock,
 //! draws a random number, logs, or knows SQL or HTTP; time and ids are brought by the caller.
@@ -9,6 +9,9 @@
 //! or expired by further transfers. A [`Book`] applies [`Operation`]s to what its caller has
 //! loaded, and hands back the [`Changes`] to write. [`Replay`] recomputes all of it from the
 //! transfers alone, by other code, so that the two can be compared.
+//!
+//! Beside it stands what a call to a model costs: [`Usage`] says what was used, and [`rates`] what that
+//! makes in money.
 
 #![deny(
     clippy::arithmetic_side_effects,
@@ -33,11 +36,13 @@ mod id;
 mod limit;
 mod names;
 mod operation;
+pub mod rates;
 mod refusal;
 mod replay;
 pub mod reversal;
 pub mod topup;
 mod transfer;
+mod usage;
 
 pub use account::{Account, Balances, UnknownAccount};
 pub use amount::Amount;
@@ -51,3 +56,4 @@ pub use operation::Operation;
 pub use refusal::{Refusal, Refused};
 pub use replay::{Problem, ProblemKind, Replay, Replayed, Totals, replay};
 pub use transfer::{Code, Phase, REFERENCE_BYTES_MAX, Transfer};
+pub use usage::{Basis, Kind, Term, Terms, Unit, Usage};

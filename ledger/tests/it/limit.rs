@@ -6,7 +6,7 @@ const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
 
 /// Counted day by day, which nobody has to believe an algorithm for. `2024-02-29T13`.
-fn at(text: &str) -> Timestamp {
+pub(crate) fn at(text: &str) -> Timestamp {
     let number = |part: &str| part.parse::<i64>().unwrap();
     let (date, hour) = text.split_once('T').unwrap();
     let parts: Vec<i64> = date.split('-').map(number).collect();

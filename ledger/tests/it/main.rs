@@ -9,9 +9,11 @@
 
 mod auditor;
 mod auto_topup;
+mod bound;
 mod generate;
 mod limit;
 mod model;
+mod rates;
 mod refusals;
 mod replay;
 mod reversal;
@@ -19,5 +21,6 @@ mod rules;
 mod shape;
 mod source;
 mod table;
+mod tariff;
 mod text;
 mod topup;
