@@ -102,6 +102,7 @@ const COUNT_MONEY: &[&str] = &[
     "farebox/src/stripe/",
     "ledger/src/",
     "sandbox/src/",
+    "wire/src/",
 ];
 
 /// Floats where money is counted.

@@ -19,6 +19,11 @@ const RULES: &[(&str, May, &str)] = &[
         "the money core is pure: pass what it needs as an argument",
     ),
     (
+        "wire",
+        May::Only(&["ledger", "serde", "serde_json"]),
+        "what providers say is read without waiting, logging or asking anybody",
+    ),
+    (
         "api",
         May::NotUse(&[
             "axum",
@@ -27,12 +32,13 @@ const RULES: &[(&str, May, &str)] = &[
             "rusqlite",
             "sandbox",
             "tokio-postgres",
+            "wire",
         ]),
         "types and a client, no logic: it must be usable without a server",
     ),
     (
         "sandbox",
-        May::NotUse(&["api", "farebox", "ledger"]),
+        May::NotUse(&["api", "farebox", "ledger", "wire"]),
         "it stands for somebody else's servers and knows nothing of Farebox",
     ),
 ];

@@ -1,0 +1,7 @@
+//! What providers say, seen from outside: recorded requests and answers with what is to be read off them,
+//! in any pieces, cut anywhere, and spoilt.
+
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs)]
+
+mod source;
+mod sse;
