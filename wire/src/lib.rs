@@ -1,8 +1,12 @@
 //! What providers' APIs say: what a request asks for, and what an answer used.
 //!
 //! Everything here is a deterministic function of its arguments, as in `ledger`, of which it knows
-//! `Usage` and nothing else: nothing waits, reads a clock, logs, or knows HTTP or a price.
+//! [`ledger::Usage`] and nothing else: nothing waits, reads a clock, logs, or knows HTTP or a price.
 //! Nothing panics, whatever the bytes.
+//!
+//! [`Endpoint::find`] tells the API behind a path. [`ask`] reads a request and [`change`] changes it,
+//! leaving every other byte as it is. An [`Observer`] is fed an answer's bytes while somebody else passes
+//! them on, and says at the end what was [`Used`].
 
 #![deny(
     clippy::arithmetic_side_effects,
@@ -16,4 +20,20 @@
     clippy::unwrap_used
 )]
 
+mod asked;
+mod endpoint;
+mod form;
+mod json;
+mod observer;
+mod openai;
+mod reading;
+mod request;
 pub mod sse;
+mod tally;
+mod used;
+
+pub use asked::{Asked, Input, Unreadable};
+pub use endpoint::{Api, Endpoint};
+pub use observer::Observer;
+pub use request::{Change, ask, change};
+pub use used::{Also, Report, Used};

@@ -5,8 +5,10 @@
 //! the data of an event as it comes, so that an event of any size costs no memory.
 
 mod events;
+mod usage_chunk;
 
 pub use events::{Event, Events};
+pub use usage_chunk::HideUsageChunk;
 
 /// A name or an id that is longer is no longer one.
 const SHORT_BYTES_MAX: usize = 256;
@@ -78,6 +80,12 @@ impl Decoder {
     /// After how many milliseconds the server would like to be asked again.
     pub const fn retry_millis(&self) -> Option<u64> {
         self.retry_millis
+    }
+
+    /// Whether nothing of an event has come since the last one.
+    pub(crate) fn is_between_events(&self) -> bool {
+        let is_new_line = self.line == Line::Field && self.field.is_empty();
+        is_new_line && !self.has_data && self.name.is_empty()
     }
 
     /// Takes the next bytes, and hands on the pieces of events that are in them.

@@ -3,5 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs)]
 
+mod cuts;
+mod edits;
+mod endpoint;
+mod golden;
+mod priced;
+mod settled;
 mod source;
+mod splits;
 mod sse;
+mod usage_chunk;

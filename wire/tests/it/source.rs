@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// Each with what to use in its place.
 const BANNED: &[(&str, &str)] = &[
-    ("f32", "an integer"),
-    ("f64", "an integer"),
+    ("f32", "Json::count, which reads a number's text"),
+    ("f64", "Json::count, which reads a number's text"),
     ("SystemTime", "an argument"),
     ("Instant", "an argument"),
     ("async", "a plain function: nothing here waits"),

@@ -1,0 +1,200 @@
+//! An answer, watched while somebody else passes it on.
+
+use ledger::{Basis, Unit, Usage};
+
+use crate::asked::Asked;
+use crate::endpoint::{Api, Endpoint};
+use crate::json::Json;
+use crate::json::skim::{Shape, Skim};
+use crate::openai::{chat, embeddings, images, moderations, responses, speech, transcription};
+use crate::sse::{Decoder, Piece};
+use crate::tally::Tally;
+use crate::used::{Report, Used};
+
+/// Of the data of an event, enough to tell `[DONE]`.
+const HEAD_BYTES_MAX: usize = 16;
+const DONE: &[u8] = b"[DONE]";
+
+/// How a body is made up.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+enum Framing {
+    /// JSON documents in server-sent events.
+    Events,
+    /// A JSON document, or an array of them.
+    Documents,
+    /// Something else: sound, or plain text.
+    Bytes,
+}
+
+/// Watches one answer. It never changes what it sees, keeps next to nothing of it, and can't fail.
+pub struct Observer {
+    api: Api,
+    framing: Framing,
+    /// The answer is one document, and over when that is.
+    is_one_document: bool,
+    decoder: Decoder,
+    head: Vec<u8>,
+    skim: Skim,
+    tally: Tally,
+    /// Of text that is not JSON.
+    text_bytes: u64,
+    body_bytes: u64,
+    faults: u64,
+    /// What a body of sound used, if it comes in full.
+    spoken: Option<Usage>,
+}
+
+impl Observer {
+    /// For the answer to that request, by its status-independent head: the content type.
+    pub fn new(endpoint: &Endpoint, asked: &Asked, content_type: &str) -> Self {
+        let kind = content_type.split(';').next().unwrap_or_default();
+        let framing = match kind.trim().to_ascii_lowercase().as_str() {
+            "text/event-stream" => Framing::Events,
+            kind if kind.ends_with("json") => Framing::Documents,
+            _ => Framing::Bytes,
+        };
+        let spoken = match endpoint.api {
+            Api::Speech if framing == Framing::Bytes => speech::spoken(asked),
+            _ => None,
+        };
+        Self {
+            api: endpoint.api,
+            framing,
+            // Whoever answers in JSON doesn't stream, also where it was asked to.
+            is_one_document: framing == Framing::Documents,
+            decoder: Decoder::default(),
+            head: Vec::new(),
+            skim: Skim::new(shape(endpoint.api, framing)),
+            tally: Tally::new(endpoint, asked),
+            text_bytes: 0,
+            body_bytes: 0,
+            faults: 0,
+            spoken,
+        }
+    }
+
+    /// Takes the next bytes of the body, in whatever pieces they come.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.body_bytes = self.body_bytes.saturating_add(length);
+        match self.framing {
+            Framing::Events => self.feed_events(bytes),
+            Framing::Documents => {
+                let (api, tally, faults) = (self.api, &mut self.tally, &mut self.faults);
+                let is_one = self.is_one_document;
+                self.skim.feed(bytes, &mut |document| {
+                    read(api, tally, faults, document);
+                    tally.has_ended |= is_one;
+                });
+            }
+            // A transcription may be plain text; sound is no text.
+            Framing::Bytes if self.api == Api::Transcription => {
+                self.text_bytes = self.text_bytes.saturating_add(length);
+            }
+            Framing::Bytes => {}
+        }
+    }
+
+    fn feed_events(&mut self, bytes: &[u8]) {
+        let (api, tally, faults) = (self.api, &mut self.tally, &mut self.faults);
+        let (head, skim) = (&mut self.head, &mut self.skim);
+        self.decoder.feed(bytes, &mut |piece| match piece {
+            Piece::Data(data) => {
+                let room = HEAD_BYTES_MAX.saturating_sub(head.len());
+                head.extend(data.iter().take(room));
+                skim.feed(data, &mut |document| read(api, tally, faults, document));
+            }
+            Piece::End { .. } => {
+                tally.has_ended |= head.trim_ascii() == DONE;
+                head.clear();
+                skim.cut();
+            }
+        });
+    }
+
+    /// What was used. `is_whole` says whether the body came to its end as HTTP knows it, and was not cut.
+    pub fn finish(mut self, is_whole: bool) -> Used {
+        self.skim.cut();
+        if is_whole {
+            self.tally.whole();
+        }
+        if self.framing == Framing::Bytes && is_whole {
+            self.tally.has_ended = true;
+            self.tally.usage = self.spoken.take();
+        }
+        if self.api.is_free() {
+            self.tally.usage = Some(Usage::new(Basis::Reported).with(&[(Unit::Request, 0)]));
+            self.tally.has_ended = true;
+        }
+        let parts = self.tally.into_parts();
+        let text_bytes = self.text_bytes.saturating_add(self.skim.text_bytes());
+        let is_talk = talks(self.api) && parts.also.is_empty();
+        Used {
+            report: believed(parts.report, is_talk, text_bytes),
+            model: parts.model,
+            error: parts.error,
+            has_ended: parts.has_ended,
+            text_bytes,
+            body_bytes: self.body_bytes,
+            faults: self.faults.saturating_add(self.skim.faults()),
+            also: parts.also,
+        }
+    }
+}
+
+/// Whether the API's models read tokens and write tokens, always.
+const fn talks(api: Api) -> bool {
+    match api {
+        Api::Chat | Api::Responses => true,
+        Api::Embeddings | Api::Images | Api::Speech | Api::Transcription => false,
+        Api::Moderations => false,
+    }
+}
+
+/// A report that forgets what was plainly there is not all of it: a model that has read nothing, or has
+/// written text of no tokens. Some servers report zeros.
+fn believed(report: Report, is_talk: bool, text_bytes: u64) -> Report {
+    match report {
+        Report::Final(mut usage) if is_talk => {
+            let wrote_nothing = text_bytes > 0 && usage.output_tokens() == 0;
+            if usage.input_tokens() > 0 && !wrote_nothing {
+                return Report::Final(usage);
+            }
+            usage.basis = Basis::Estimated;
+            Report::Partial(usage)
+        }
+        report => report,
+    }
+}
+
+/// What to keep of the API's documents.
+const fn shape(api: Api, framing: Framing) -> &'static Shape {
+    let in_events = matches!(framing, Framing::Events);
+    match api {
+        Api::Chat => &chat::SHAPE,
+        Api::Responses if in_events => &responses::STREAM_SHAPE,
+        Api::Responses => &responses::BODY_SHAPE,
+        Api::Embeddings => &embeddings::SHAPE,
+        Api::Images => &images::SHAPE,
+        Api::Speech => &speech::SHAPE,
+        Api::Transcription if in_events => &transcription::STREAM_SHAPE,
+        Api::Transcription => &transcription::BODY_SHAPE,
+        Api::Moderations => &moderations::SHAPE,
+    }
+}
+
+fn read(api: Api, tally: &mut Tally, faults: &mut u64, document: &str) {
+    let Some(document) = Json::parse(document) else {
+        *faults = faults.saturating_add(1);
+        return;
+    };
+    match api {
+        Api::Chat => chat::read(tally, document),
+        Api::Responses => responses::read(tally, document),
+        Api::Embeddings => embeddings::read(tally, document),
+        Api::Images => images::read(tally, document),
+        Api::Speech => speech::read(tally, document),
+        Api::Transcription => transcription::read(tally, document),
+        Api::Moderations => moderations::read(tally, document),
+    }
+}

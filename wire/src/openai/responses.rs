@@ -1,0 +1,176 @@
+//! `responses`.
+
+use ledger::{Basis, Term, Unit, Usage};
+
+use crate::asked::Unreadable;
+use crate::json::skim::Shape;
+use crate::json::{Json, Object};
+use crate::openai::{content, usage};
+use crate::reading::Reading;
+use crate::tally::Tally;
+use crate::used::Also;
+
+pub(crate) const UNITS: &[Unit] = super::chat::UNITS;
+
+const WHOLE: &[&str] = &[
+    "usage",
+    "tool_usage",
+    "model",
+    "service_tier",
+    "error",
+    "status",
+    "type",
+    "code",
+    "message",
+];
+const INSIDE: &[&str] = &["response", "output", "item", "action", "tools"];
+
+/// A stream repeats each text when it is complete, so that only the pieces of it are counted.
+pub(crate) const STREAM_SHAPE: Shape = Shape {
+    whole: WHOLE,
+    inside: INSIDE,
+    text: &["delta"],
+    written: &[],
+};
+
+pub(crate) const BODY_SHAPE: Shape = Shape {
+    whole: WHOLE,
+    inside: &["output", "action", "tools", "content", "summary"],
+    text: &["text", "refusal", "arguments", "input", "code"],
+    written: &[],
+};
+
+pub(crate) const LIMITS: &[&str] = &["max_output_tokens"];
+
+/// "The minimum value is 16" (OpenAI's API reference, `max_output_tokens`).
+const LIMIT_MIN: u64 = 16;
+
+pub(crate) fn ask(reading: &mut Reading<'_>, body: &Object<'_>) -> Result<(), Unreadable> {
+    let asked = &mut reading.asked;
+    asked.usage_in_stream = true;
+    asked.output_limit = body.get("max_output_tokens").and_then(Json::count);
+    asked.output_limit_min = LIMIT_MIN;
+    asked.is_deferred = body.get("background").and_then(Json::flag) == Some(true);
+    reading.term(Term::ServiceTier, body.get("service_tier"));
+    for name in ["instructions", "text"] {
+        if let Some(value) = body.get(name) {
+            reading.piece();
+            reading.value(value);
+        }
+    }
+    match body.get("input") {
+        Some(input) if input.is_array() => {
+            for item in input.items() {
+                content::item(reading, item);
+            }
+        }
+        Some(input) => {
+            reading.piece();
+            reading.value(input);
+        }
+        None => {}
+    }
+    for tool in body.get("tools").map(Json::items).unwrap_or_default() {
+        content::tool(reading, tool);
+    }
+    // What OpenAI keeps is read again, and charged again.
+    let kept = [
+        "previous_response_id",
+        "conversation",
+        "prompt",
+        "context_management",
+    ];
+    if kept.iter().any(|name| body.get(name).is_some()) {
+        reading.open();
+    }
+    Ok(())
+}
+
+/// Reads an event, or a whole response.
+pub(crate) fn read(tally: &mut Tally, document: Json<'_>) {
+    let members = document.object();
+    let kind = members.get("type").and_then(Json::text);
+    match (kind.as_deref(), members.get("response")) {
+        (_, Some(response)) => state(tally, &response.object()),
+        (Some("error"), None) => tally.error(members.get("error").or(Some(document))),
+        (Some("response.output_item.done"), None) => done_item(tally, members.get("item")),
+        (Some(_), None) => {}
+        (None, None) => state(tally, &members),
+    }
+}
+
+/// A response as it stands at this moment.
+fn state(tally: &mut Tally, response: &Object<'_>) {
+    tally.model(response.get("model"));
+    tally.error(response.get("error"));
+    tally.term(Term::ServiceTier, response.get("service_tier"));
+    let status = response.get("status").and_then(Json::text);
+    let ends = ["completed", "incomplete", "failed", "cancelled"];
+    tally.has_ended |= status.is_some_and(|status| ends.contains(&status.as_ref()));
+    let reported = response.get("usage");
+    let Some(mut used) = reported.and_then(|usage| usage::input_output(usage, Unit::Output)) else {
+        return;
+    };
+    let mut calls = Usage::new(Basis::Reported);
+    for item in response.get("output").map(Json::items).unwrap_or_default() {
+        count_call(&mut calls, item);
+    }
+    let told = response.get("tool_usage").map(Json::object);
+    let told = told.unwrap_or_default();
+    let searches = told
+        .get("web_search")
+        .and_then(|search| search.get("num_requests")?.count());
+    for (unit, quantity) in calls.iter() {
+        // The provider's own count leaves out what it gives away; xAI's is in the usage already.
+        let quantity = match unit {
+            Unit::WebSearch => searches.unwrap_or(quantity),
+            _ => quantity,
+        };
+        used.add(unit, quantity.saturating_sub(used.get(unit)));
+    }
+    tally.also = image_model(response, &told).into_iter().collect();
+    tally.usage = Some(used);
+}
+
+/// A call that was over before the stream was cut.
+fn done_item(tally: &mut Tally, item: Option<Json<'_>>) {
+    let Some(item) = item else {
+        return;
+    };
+    let mut calls = tally.usage.take().unwrap_or(Usage::new(Basis::Reported));
+    count_call(&mut calls, item);
+    tally.usage = Some(calls).filter(|calls| !calls.is_empty());
+}
+
+fn count_call(calls: &mut Usage, item: Json<'_>) {
+    let members = item.object();
+    let kind = members.get("type").and_then(Json::text);
+    let action = members
+        .get("action")
+        .and_then(|action| action.get("type")?.text());
+    match kind.as_deref() {
+        // Opening a page or looking for something in it costs nothing.
+        Some("web_search_call") if action.as_deref().unwrap_or("search") == "search" => {
+            calls.add(Unit::WebSearch, 1);
+        }
+        Some("file_search_call") => calls.add(Unit::FileSearch, 1),
+        Some("code_interpreter_call") => calls.add(Unit::CodeExecution, 1),
+        _ => {}
+    }
+}
+
+/// Images that the response had made are another model's work.
+fn image_model(response: &Object<'_>, told: &Object<'_>) -> Option<Also> {
+    let usage = usage::input_output(told.get("image_gen")?, Unit::OutputImage)?;
+    let tools = response.get("tools").map(Json::items).unwrap_or_default();
+    let is_image = |tool: &Json<'_>| {
+        tool.get("type")
+            .is_some_and(|kind| kind.is("image_generation"))
+    };
+    let tool = tools.into_iter().find(is_image);
+    let model = tool.and_then(|tool| tool.get("model")?.text());
+    (!usage.is_empty()).then_some(Also {
+        model: model.map(|name| name.into_owned()),
+        usage,
+    })
+}

@@ -1,0 +1,126 @@
+//! A request on its way through its reader: what was found so far, and who wants to see the text.
+
+use std::borrow::Cow;
+
+use ledger::{Term, Unit};
+
+use crate::asked::{Asked, Unreadable};
+use crate::json::{Json, Object};
+
+/// What providers call the terms under which everything is served that asks for nothing else.
+const STANDARD: &[&str] = &[
+    "auto",
+    "default",
+    "standard",
+    "standard_only",
+    "on_demand",
+    "unspecified",
+    "global",
+    "not_available",
+];
+
+/// No provider's word for a term is longer.
+const TERM_BYTES_MAX: usize = 64;
+
+/// The term's value as it is kept: in lower case, and not at all where it is the standard.
+pub(crate) fn term_value(value: &str) -> Option<String> {
+    let value = value.to_ascii_lowercase();
+    let is_special = !STANDARD.contains(&value.as_str()) && !value.is_empty();
+    (is_special && value.len() <= TERM_BYTES_MAX).then_some(value)
+}
+
+/// The body as an object without repeated names.
+pub(crate) fn body(text: &str) -> Result<(Json<'_>, Object<'_>), Unreadable> {
+    let body = Json::parse(text)
+        .filter(|body| body.is_object())
+        .ok_or(Unreadable::NoObject)?;
+    let members = body.object();
+    match members.repeated() {
+        Some(name) => Err(Unreadable::Repeated(name.to_owned())),
+        None => Ok((body, members)),
+    }
+}
+
+pub(crate) struct Reading<'s> {
+    pub(crate) asked: Asked,
+    sink: &'s mut dyn FnMut(&str),
+}
+
+impl<'s> Reading<'s> {
+    pub(crate) fn new(units: &[Unit], sink: &'s mut dyn FnMut(&str)) -> Self {
+        Self {
+            asked: Asked::new(units),
+            sink,
+        }
+    }
+
+    /// Text that the model reads.
+    pub(crate) fn text(&mut self, text: &str) {
+        let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
+        let input = &mut self.asked.input;
+        input.text_bytes = input.text_bytes.saturating_add(bytes);
+        (self.sink)(text);
+    }
+
+    /// A string that the model reads; a value of another kind as the JSON that it is.
+    pub(crate) fn value(&mut self, value: Json<'_>) {
+        match value.text() {
+            Some(text) => self.text(&text),
+            None => self.text(value.raw()),
+        }
+    }
+
+    /// Something with a few tokens of its own around it.
+    pub(crate) fn piece(&mut self) {
+        let input = &mut self.asked.input;
+        input.pieces = input.pieces.saturating_add(1);
+    }
+
+    pub(crate) fn image(&mut self) {
+        let input = &mut self.asked.input;
+        input.images = input.images.saturating_add(1);
+        self.asked.may_use(Unit::InputImage, None);
+    }
+
+    pub(crate) fn audio(&mut self, bytes: u64) {
+        let input = &mut self.asked.input;
+        input.audio_bytes = input.audio_bytes.saturating_add(bytes);
+        self.asked.may_use(Unit::InputAudio, None);
+    }
+
+    pub(crate) fn file(&mut self, bytes: u64) {
+        let input = &mut self.asked.input;
+        input.file_bytes = input.file_bytes.saturating_add(bytes);
+        self.asked.may_use(Unit::InputImage, None);
+    }
+
+    /// There is more to read than the request shows.
+    pub(crate) fn open(&mut self) {
+        self.asked.input.is_open = true;
+    }
+
+    pub(crate) fn term(&mut self, term: Term, value: Option<Json<'_>>) {
+        let value = value.and_then(Json::text);
+        if let Some(value) = value.and_then(|value| term_value(&value)) {
+            self.asked.terms.insert(term, value);
+        }
+    }
+}
+
+/// A member that has to be a number of things.
+pub(crate) fn count_of(
+    members: &Object<'_>,
+    name: &'static str,
+) -> Result<Option<u64>, Unreadable> {
+    match members.get(name) {
+        None => Ok(None),
+        Some(value) => value.count().map(Some).ok_or(Unreadable::Invalid(name)),
+    }
+}
+
+/// The bytes that base64 text stands for, roughly; a `data:` URL's head makes no difference.
+pub(crate) fn base64_bytes(text: Option<Cow<'_, str>>) -> u64 {
+    let length = text.map_or(0, |text| text.len());
+    let bytes = length.div_ceil(4).saturating_mul(3);
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,175 @@
+//! A request, read and changed.
+
+use crate::asked::{Asked, Unreadable};
+use crate::endpoint::{Api, Endpoint};
+use crate::form;
+use crate::json::edit::{Edits, present};
+use crate::json::{Json, Object};
+use crate::openai::{
+    self, chat, embeddings, images, moderations, responses, speech, transcription,
+};
+use crate::reading::{self, Reading};
+
+/// What a request asks for. `text` is handed every piece of text that the model is to read, for whoever
+/// wants to count its tokens; what it is handed adds up to [`crate::Input::text_bytes`].
+///
+/// # Errors
+/// Where the body is not what its API takes, so far that nobody could say what it may cost.
+pub fn ask(
+    endpoint: &Endpoint,
+    content_type: &str,
+    body: &[u8],
+    text: &mut dyn FnMut(&str),
+) -> Result<Asked, Unreadable> {
+    let mut reading = Reading::new(units(endpoint.api), text);
+    reading.asked.model.clone_from(&endpoint.model);
+    reading.asked.stream = endpoint.stream.unwrap_or_default();
+    if is_form(content_type) {
+        let fields = form::fields(content_type, body).ok_or(Unreadable::NoForm)?;
+        ask_form(&mut reading, endpoint.api, &fields)?;
+    } else {
+        let body = str::from_utf8(body).map_err(|_| Unreadable::NoObject)?;
+        let (_, members) = reading::body(body)?;
+        ask_json(&mut reading, endpoint, &members)?;
+    }
+    Ok(reading.asked)
+}
+
+fn is_form(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default();
+    kind.trim().eq_ignore_ascii_case("multipart/form-data")
+}
+
+/// The units that a call of the API always may use.
+const fn units(api: Api) -> &'static [ledger::Unit] {
+    match api {
+        Api::Chat => chat::UNITS,
+        Api::Responses => responses::UNITS,
+        Api::Embeddings => embeddings::UNITS,
+        Api::Images => images::UNITS,
+        Api::Speech => speech::UNITS,
+        Api::Transcription => transcription::UNITS,
+        Api::Moderations => moderations::UNITS,
+    }
+}
+
+fn ask_json(
+    reading: &mut Reading<'_>,
+    endpoint: &Endpoint,
+    body: &Object<'_>,
+) -> Result<(), Unreadable> {
+    if endpoint.model.is_none() {
+        let model = body.get("model").and_then(Json::text);
+        reading.asked.model = model.map(|name| name.into_owned());
+    }
+    let stream = || body.get("stream").and_then(Json::flag).unwrap_or_default();
+    let in_events = || {
+        body.get("stream_format")
+            .is_some_and(|format| format.is("sse"))
+    };
+    reading.asked.stream = endpoint.stream.unwrap_or_else(|| stream() || in_events());
+    match endpoint.api {
+        Api::Chat => chat::ask(reading, body, endpoint.dialect)?,
+        Api::Responses => responses::ask(reading, body)?,
+        Api::Embeddings => embeddings::ask(reading, body),
+        Api::Images => images::ask(reading, body)?,
+        Api::Speech => speech::ask(reading, body),
+        Api::Transcription => transcription::ask(reading, body),
+        Api::Moderations => moderations::ask(reading, body),
+    }
+    Ok(())
+}
+
+fn ask_form(
+    reading: &mut Reading<'_>,
+    api: Api,
+    fields: &[form::Field<'_>],
+) -> Result<(), Unreadable> {
+    for field in fields.iter().filter(|field| !field.is_file) {
+        match (field.name.as_str(), field.text()) {
+            ("model", Some(name)) => reading.asked.model = Some(name.to_owned()),
+            ("stream", Some(flag)) => reading.asked.stream = flag.eq_ignore_ascii_case("true"),
+            _ => {}
+        }
+    }
+    match api {
+        Api::Images => images::ask_form(reading, fields),
+        Api::Transcription => {
+            transcription::ask_form(reading, fields);
+            Ok(())
+        }
+        _ => Err(Unreadable::NoObject),
+    }
+}
+
+/// What to change in a request. Everything else in it stays as it is, to the byte.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub struct Change<'a> {
+    /// The most that the output limit may be. A lower one stays; one that isn't there is set.
+    pub output_limit: Option<u64>,
+    /// Ask for the usage in the stream. Only where [`Asked::stream`] is true and
+    /// [`Asked::usage_in_stream`] is not.
+    pub usage_in_stream: bool,
+    /// Another name for the model; not for models that the path names.
+    pub model: Option<&'a str>,
+}
+
+/// The body with the changes made. A form, and an API without the thing to change, stay as they are.
+///
+/// # Errors
+/// As [`ask`].
+pub fn change(endpoint: &Endpoint, body: &str, change: Change<'_>) -> Result<String, Unreadable> {
+    let (whole, members) = reading::body(body)?;
+    let mut edits = Edits::default();
+    if let Some(model) = change.model {
+        let quoted = serde_json::Value::from(model).to_string();
+        edits.set(body, whole, "model", &quoted);
+    }
+    if change.usage_in_stream && endpoint.api == Api::Chat {
+        match present(&members, "stream_options").filter(|options| options.is_object()) {
+            Some(options) => edits.set(body, options, "include_usage", "true"),
+            None => edits.set(body, whole, "stream_options", "{\"include_usage\":true}"),
+        }
+    }
+    if let Some(limit) = change.output_limit {
+        lower(&mut edits, endpoint, (body, whole), limit);
+    }
+    Ok(edits.apply(body))
+}
+
+fn lower(edits: &mut Edits, endpoint: &Endpoint, (body, whole): (&str, Json<'_>), limit: u64) {
+    let names: &[&str] = match endpoint.api {
+        Api::Chat => openai::chat::LIMITS,
+        Api::Responses => responses::LIMITS,
+        _ => return,
+    };
+    let inserted = match endpoint.api {
+        Api::Chat => endpoint.dialect.limit_name,
+        _ => names.first().copied().unwrap_or_default(),
+    };
+    lower_in(edits, (body, whole), names, inserted, limit);
+}
+
+/// Lowers the limit in an object of the body, under each of its names, or sets it.
+fn lower_in(
+    edits: &mut Edits,
+    (body, object): (&str, Json<'_>),
+    names: &[&str],
+    inserted: &str,
+    limit: u64,
+) {
+    let members = object.object();
+    let mut is_there = false;
+    for name in names {
+        let Some(old) = members.get(name) else {
+            continue;
+        };
+        is_there = true;
+        if old.count().is_none_or(|old| old > limit) {
+            edits.replace(body, old, limit.to_string());
+        }
+    }
+    if !is_there {
+        edits.set(body, object, inserted, &limit.to_string());
+    }
+}

@@ -1,0 +1,77 @@
+//! The chunk with the usage, hidden from a client that never asked for it.
+//!
+//! OpenAI reports the usage of a stream on request only, in one more chunk with no choices at the end
+//! (`stream_options.include_usage`). Whoever asks for it in a client's place must not let the client see
+//! it: there are programs that take the first choice of every chunk.
+
+use crate::json::Json;
+use crate::sse::Events;
+
+/// No usage is longer. An event that is goes through as it comes.
+const HELD_BYTES_MAX: usize = 16 * 1024;
+
+/// A stream of chat chunks of which every byte is passed on, but those of the usage chunk.
+#[derive(Debug)]
+pub struct HideUsageChunk {
+    decoder: Events,
+    /// The bytes of the event that has begun.
+    held: Vec<u8>,
+    /// The event is too long to be the one, and what has come of it has been passed on.
+    passes: bool,
+    /// A line feed belongs to the carriage return that ended the hidden event.
+    after_return: bool,
+}
+
+impl Default for HideUsageChunk {
+    fn default() -> Self {
+        Self {
+            decoder: Events::new(HELD_BYTES_MAX),
+            held: Vec::new(),
+            passes: false,
+            after_return: false,
+        }
+    }
+}
+
+impl HideUsageChunk {
+    /// Takes the next bytes, and gives those to pass on. What it holds back is at most one event.
+    pub fn feed(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut passed = Vec::with_capacity(bytes.len());
+        // An event ends with a line, so that only the ends of lines have to be looked at.
+        for line in bytes.split_inclusive(|byte| matches!(byte, b'\r' | b'\n')) {
+            if std::mem::take(&mut self.after_return) && line == b"\n" {
+                self.decoder.feed(line);
+                continue;
+            }
+            self.held.extend(line);
+            let ended = self.decoder.feed(line);
+            let is_usage = ended.iter().any(|event| is_usage_chunk(&event.data));
+            let is_over = !ended.is_empty() || self.is_between_events();
+            if is_usage && !self.passes {
+                self.held.clear();
+                self.after_return = line.ends_with(b"\r");
+            } else if is_over || self.passes || self.held.len() > HELD_BYTES_MAX {
+                passed.append(&mut self.held);
+                self.passes = !is_over;
+            }
+        }
+        passed
+    }
+
+    /// What is left when the stream has ended: an event without an end.
+    pub fn finish(self) -> Vec<u8> {
+        self.held
+    }
+
+    fn is_between_events(&self) -> bool {
+        self.decoder.decoder().is_between_events()
+    }
+}
+
+fn is_usage_chunk(data: &str) -> bool {
+    let Some(chunk) = Json::parse(data).map(Json::object) else {
+        return false;
+    };
+    let no_choices = |choices: Json<'_>| choices.is_array() && choices.items().is_empty();
+    chunk.get("choices").is_some_and(no_choices) && chunk.get("usage").is_some_and(Json::is_object)
+}

@@ -1,0 +1,154 @@
+//! What has been read of an answer so far.
+
+use std::collections::BTreeSet;
+
+use ledger::{Basis, Term, Terms, Unit, Usage};
+
+use crate::asked::Asked;
+use crate::endpoint::{Api, Dialect, Endpoint, Searches};
+use crate::json::Json;
+use crate::reading::term_value;
+use crate::used::{Also, Report};
+
+/// The longest word for an error or a model that is kept.
+const TEXT_CHARS_MAX: usize = 300;
+
+pub(crate) struct Tally {
+    pub(crate) dialect: Dialect,
+    /// The last usage that was reported.
+    pub(crate) usage: Option<Usage>,
+    terms: Terms,
+    model: Option<String>,
+    error: Option<String>,
+    pub(crate) also: Vec<Also>,
+    /// The answer has come to its own end, after which its usage no longer changes.
+    pub(crate) has_ended: bool,
+    /// How many answers in one there are to be, and which of them have finished.
+    choices: u64,
+    finished: BTreeSet<u64>,
+    /// A search of the web belongs to the call, and is in no usage.
+    pub(crate) searches_once: bool,
+    /// Images that were made.
+    pub(crate) images: u64,
+}
+
+impl Tally {
+    pub(crate) fn new(endpoint: &Endpoint, asked: &Asked) -> Self {
+        let search = asked.may_use.get(&Unit::WebSearch);
+        let once = endpoint.dialect.searches == Searches::OnceIfAsked && endpoint.api == Api::Chat;
+        Self {
+            dialect: endpoint.dialect,
+            usage: None,
+            terms: asked.terms.clone(),
+            model: None,
+            error: None,
+            also: Vec::new(),
+            has_ended: false,
+            choices: asked.choices,
+            finished: BTreeSet::new(),
+            searches_once: once && search == Some(&Some(1)),
+            images: 0,
+        }
+    }
+
+    /// Takes a usage in the place of an earlier one.
+    pub(crate) fn report(&mut self, usage: Option<Usage>) {
+        self.usage = usage.or(self.usage.take());
+    }
+
+    pub(crate) fn model(&mut self, model: Option<Json<'_>>) {
+        let text = model.and_then(Json::text).map(|text| shortened(&text));
+        self.model = text.or(self.model.take());
+    }
+
+    /// Keeps the first error, which is the cause of those that follow.
+    pub(crate) fn error(&mut self, error: Option<Json<'_>>) {
+        let Some(error) = error else {
+            return;
+        };
+        let words = ["type", "status", "code", "message"];
+        let words = words.iter().filter_map(|name| error.get(name));
+        let words: Vec<String> = words.map(plain).collect();
+        let told = if words.is_empty() {
+            plain(error)
+        } else {
+            words.join(": ")
+        };
+        self.error.get_or_insert_with(|| shortened(&told));
+    }
+
+    /// The term as the answer has it, which is what is charged, and not what was asked for.
+    pub(crate) fn term(&mut self, term: Term, value: Option<Json<'_>>) {
+        let Some(value) = value.and_then(Json::text) else {
+            return;
+        };
+        match term_value(&value) {
+            Some(value) => drop(self.terms.insert(term, value)),
+            None => drop(self.terms.remove(&term)),
+        }
+    }
+
+    /// Says that one of the answers has finished; it is known by its place where it has no number.
+    pub(crate) fn finish(&mut self, index: Option<Json<'_>>, place: usize) {
+        let place = u64::try_from(place).unwrap_or(u64::MAX);
+        let index = index.and_then(Json::count).unwrap_or(place);
+        self.finished.insert(index);
+        let finished = u64::try_from(self.finished.len()).unwrap_or(u64::MAX);
+        self.has_ended |= finished >= self.choices;
+    }
+
+    /// Says that nothing more comes, and that nothing is missing as far as the connection knows. Some
+    /// answers end like this, without a word.
+    pub(crate) fn whole(&mut self) {
+        self.has_ended |= !self.finished.is_empty();
+    }
+
+    /// For terms that decide nothing, since what they change is in the counts.
+    pub(crate) fn forget_terms(&mut self, terms: &[Term]) {
+        self.terms.retain(|term, _| !terms.contains(term));
+    }
+
+    pub(crate) fn into_parts(mut self) -> Parts {
+        let report = match self.usage.take() {
+            None => Report::Nothing,
+            Some(mut usage) => {
+                usage.add(Unit::Request, 1);
+                usage.terms = self.terms;
+                if self.has_ended {
+                    Report::Final(usage)
+                } else {
+                    usage.basis = Basis::Estimated;
+                    Report::Partial(usage)
+                }
+            }
+        };
+        Parts {
+            report,
+            model: self.model,
+            error: self.error,
+            has_ended: self.has_ended,
+            also: self.also,
+        }
+    }
+}
+
+/// What a tally comes to.
+pub(crate) struct Parts {
+    pub(crate) report: Report,
+    pub(crate) model: Option<String>,
+    pub(crate) error: Option<String>,
+    pub(crate) has_ended: bool,
+    pub(crate) also: Vec<Also>,
+}
+
+/// A string without its quotes, or the JSON that it is.
+fn plain(value: Json<'_>) -> String {
+    match value.text() {
+        Some(text) => text.into_owned(),
+        None => value.raw().to_owned(),
+    }
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(TEXT_CHARS_MAX).collect()
+}
