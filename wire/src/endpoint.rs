@@ -19,6 +19,10 @@ pub enum Api {
     Transcription,
     /// OpenAI's `moderations`, which cost nothing.
     Moderations,
+    /// Anthropic's `messages`.
+    Messages,
+    /// Anthropic's `messages/count_tokens`, which costs nothing.
+    CountTokens,
 }
 
 impl Api {
@@ -32,12 +36,14 @@ impl Api {
             Self::Speech => "speech",
             Self::Transcription => "transcription",
             Self::Moderations => "moderations",
+            Self::Messages => "messages",
+            Self::CountTokens => "count_tokens",
         }
     }
 
     /// Whether calls of it cost nothing.
     pub const fn is_free(self) -> bool {
-        matches!(self, Self::Moderations)
+        matches!(self, Self::Moderations | Self::CountTokens)
     }
 }
 
@@ -85,6 +91,8 @@ const SUFFIXES: &[(&str, Api)] = &[
     ("audio/transcriptions", Api::Transcription),
     ("audio/translations", Api::Transcription),
     ("moderations", Api::Moderations),
+    ("messages", Api::Messages),
+    ("messages/count_tokens", Api::CountTokens),
 ];
 
 fn ends_with(path: &str, suffix: &str) -> bool {

@@ -20,6 +20,7 @@
     clippy::unwrap_used
 )]
 
+mod anthropic;
 mod asked;
 mod endpoint;
 mod form;

@@ -2,6 +2,7 @@
 
 use ledger::{Basis, Unit, Usage};
 
+use crate::anthropic;
 use crate::asked::Asked;
 use crate::endpoint::{Api, Endpoint};
 use crate::json::Json;
@@ -145,9 +146,9 @@ impl Observer {
 /// Whether the API's models read tokens and write tokens, always.
 const fn talks(api: Api) -> bool {
     match api {
-        Api::Chat | Api::Responses => true,
+        Api::Chat | Api::Responses | Api::Messages => true,
         Api::Embeddings | Api::Images | Api::Speech | Api::Transcription => false,
-        Api::Moderations => false,
+        Api::Moderations | Api::CountTokens => false,
     }
 }
 
@@ -179,7 +180,8 @@ const fn shape(api: Api, framing: Framing) -> &'static Shape {
         Api::Speech => &speech::SHAPE,
         Api::Transcription if in_events => &transcription::STREAM_SHAPE,
         Api::Transcription => &transcription::BODY_SHAPE,
-        Api::Moderations => &moderations::SHAPE,
+        Api::Moderations | Api::CountTokens => &moderations::SHAPE,
+        Api::Messages => &anthropic::messages::SHAPE,
     }
 }
 
@@ -195,6 +197,7 @@ fn read(api: Api, tally: &mut Tally, faults: &mut u64, document: &str) {
         Api::Images => images::read(tally, document),
         Api::Speech => speech::read(tally, document),
         Api::Transcription => transcription::read(tally, document),
-        Api::Moderations => moderations::read(tally, document),
+        Api::Moderations | Api::CountTokens => moderations::read(tally, document),
+        Api::Messages => anthropic::messages::read(tally, document),
     }
 }

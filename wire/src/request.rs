@@ -2,13 +2,13 @@
 
 use crate::asked::{Asked, Unreadable};
 use crate::endpoint::{Api, Endpoint};
-use crate::form;
 use crate::json::edit::{Edits, present};
 use crate::json::{Json, Object};
 use crate::openai::{
     self, chat, embeddings, images, moderations, responses, speech, transcription,
 };
 use crate::reading::{self, Reading};
+use crate::{anthropic, form};
 
 /// What a request asks for. `text` is handed every piece of text that the model is to read, for whoever
 /// wants to count its tokens; what it is handed adds up to [`crate::Input::text_bytes`].
@@ -29,8 +29,8 @@ pub fn ask(
         ask_form(&mut reading, endpoint.api, &fields)?;
     } else {
         let body = str::from_utf8(body).map_err(|_| Unreadable::NoObject)?;
-        let (_, members) = reading::body(body)?;
-        ask_json(&mut reading, endpoint, &members)?;
+        let (whole, members) = reading::body(body)?;
+        ask_json(&mut reading, endpoint, whole, &members)?;
     }
     Ok(reading.asked)
 }
@@ -49,13 +49,15 @@ const fn units(api: Api) -> &'static [ledger::Unit] {
         Api::Images => images::UNITS,
         Api::Speech => speech::UNITS,
         Api::Transcription => transcription::UNITS,
-        Api::Moderations => moderations::UNITS,
+        Api::Moderations | Api::CountTokens => moderations::UNITS,
+        Api::Messages => anthropic::ask::UNITS,
     }
 }
 
 fn ask_json(
     reading: &mut Reading<'_>,
     endpoint: &Endpoint,
+    whole: Json<'_>,
     body: &Object<'_>,
 ) -> Result<(), Unreadable> {
     if endpoint.model.is_none() {
@@ -76,6 +78,8 @@ fn ask_json(
         Api::Speech => speech::ask(reading, body),
         Api::Transcription => transcription::ask(reading, body),
         Api::Moderations => moderations::ask(reading, body),
+        Api::CountTokens => {}
+        Api::Messages => anthropic::ask::ask(reading, whole, body),
     }
     Ok(())
 }
@@ -141,6 +145,7 @@ fn lower(edits: &mut Edits, endpoint: &Endpoint, (body, whole): (&str, Json<'_>)
     let names: &[&str] = match endpoint.api {
         Api::Chat => openai::chat::LIMITS,
         Api::Responses => responses::LIMITS,
+        Api::Messages => anthropic::ask::LIMITS,
         _ => return,
     };
     let inserted = match endpoint.api {

@@ -1,6 +1,6 @@
 //! What has been read of an answer so far.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{Basis, Term, Terms, Unit, Usage};
 
@@ -17,6 +17,8 @@ pub(crate) struct Tally {
     pub(crate) dialect: Dialect,
     /// The last usage that was reported.
     pub(crate) usage: Option<Usage>,
+    /// Members of usage objects that complete each other, by their names, as they were written.
+    pub(crate) members: BTreeMap<String, String>,
     terms: Terms,
     model: Option<String>,
     error: Option<String>,
@@ -39,6 +41,7 @@ impl Tally {
         Self {
             dialect: endpoint.dialect,
             usage: None,
+            members: BTreeMap::new(),
             terms: asked.terms.clone(),
             model: None,
             error: None,
@@ -59,6 +62,10 @@ impl Tally {
     pub(crate) fn model(&mut self, model: Option<Json<'_>>) {
         let text = model.and_then(Json::text).map(|text| shortened(&text));
         self.model = text.or(self.model.take());
+    }
+
+    pub(crate) fn model_name(&self) -> Option<&str> {
+        self.model.as_deref()
     }
 
     /// Keeps the first error, which is the cause of those that follow.

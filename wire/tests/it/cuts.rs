@@ -50,6 +50,14 @@ fn a_cut_stream_is_estimated_from_what_came() {
         (settled.get(Unit::Input), settled.get(Unit::Output)),
         (100, 7)
     );
+    // The input was reported, and of the output only a beginning.
+    let settled = find("messages/stream_breaks_off")
+        .used_at_once()
+        .settled(&guess, 4);
+    assert_eq!(
+        (settled.get(Unit::Input), settled.get(Unit::Output)),
+        (25, 4)
+    );
 }
 
 fn observer(provider: &str, path: &str, content_type: &str) -> Observer {
@@ -70,6 +78,7 @@ const PATHS: &[&str] = &[
     "v1/images/generations",
     "v1/audio/speech",
     "v1/audio/transcriptions",
+    "v1/messages",
 ];
 
 /// Bytes that look like JSON and events now and then.

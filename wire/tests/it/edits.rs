@@ -51,6 +51,13 @@ fn an_output_limit_is_lowered_and_never_raised() {
         "{}",
         r#"{"max_output_tokens":50}"#,
     );
+    check(
+        "anthropic",
+        "v1/messages",
+        limit(9),
+        r#"{"max_tokens":4096}"#,
+        r#"{"max_tokens":9}"#,
+    );
     // There is nothing to be lowered in these.
     check("openai", "v1/embeddings", limit(9), "{}", "{}");
 }
@@ -78,6 +85,7 @@ fn usage_is_asked_for_in_a_stream() {
         r#"{"stream_options":null}"#,
         r#"{"stream_options":{"include_usage":true}}"#,
     );
+    check("anthropic", "v1/messages", usage, "{}", "{}");
 }
 
 #[test]
@@ -149,7 +157,7 @@ fn a_lowered_request_asks_for_the_same_otherwise() {
         let after = wire::ask(&case.endpoint, kind, changed.as_bytes(), &mut |_| {}).unwrap();
         let takes_limit = !matches!(
             case.endpoint.api.name(),
-            "embeddings" | "images" | "speech" | "moderations" | "transcription"
+            "embeddings" | "images" | "speech" | "moderations" | "count_tokens" | "transcription"
         );
         let expected = wire::Asked {
             output_limit: takes_limit.then_some(lowered),

@@ -16,6 +16,9 @@ fn paths_of_the_providers() {
         openai            v1/audio/transcriptions                          transcription
         openai            v1/audio/translations                            transcription
         openai            v1/moderations                                   moderations
+        anthropic         v1/messages                                      messages
+        anthropic         v1/messages?beta=true                            messages
+        anthropic         v1/messages/count_tokens                         count_tokens
         anthropic         v1/chat/completions                              chat
         google-ai-studio  v1beta/openai/chat/completions                   chat
         grok              v1/chat/completions                              chat
@@ -29,11 +32,13 @@ fn paths_of_the_providers() {
         cohere            compatibility/v1/chat/completions                chat
         azure-openai      res/dep/chat/completions?api-version=1           chat dep
         custom-mine       any/where/chat/completions/                      chat
+        custom-mine       v1/messages                                      messages
         openai            v1/models                                        -
         openai            v1/files                                         -
         openai            v1/responses/resp_1                              -
         openai            v1/batches                                       -
         openai            xchat/completions                                -
+        anthropic         v1/messages/batches                              -
     ";
     for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let words: Vec<&str> = line.split_whitespace().collect();

@@ -29,6 +29,8 @@ fn card(text: &str) -> Card {
     }))
 }
 
+const SONNET: &str = "input=3@200000:6 cache_read=0.3@200000:0.6 cache_write_5m=3.75@200000:7.5 \
+                      cache_write_1h=6@200000:12 output=15@200000:22.5 web_search=10";
 const GROK: &str = "input=3@199999:6 cache_read=0.75@199999:1.5 output=15@199999:30";
 
 #[test]
@@ -56,6 +58,12 @@ fn what_others_charge_wrongly_is_right_from_the_bytes_on() {
             "input=1.1 cache_read=0.275 output=4.4",
             "0.0017875",
         ),
+        // Cache reads and writes are beside Anthropic's input: left out, or subtracted, by some.
+        ("messages/cache_read", SONNET, "0.039036"),
+        ("messages/cache_write", SONNET, "0.349536"),
+        ("messages/cache_of_both_lives", SONNET, "0.01233"),
+        ("messages/stream_cached", SONNET, "0.040536"),
+        ("messages/web_search", SONNET, "0.042082"),
         // xAI repeats the usage in each chunk of a stream, with reasoning beside the completion.
         ("chat/grok_stream_usage_in_each_chunk", GROK, "0.001662"),
         ("chat/grok_reasoning_beside", GROK, "0.001662"),
