@@ -21,8 +21,12 @@ pub enum Api {
     Moderations,
     /// Anthropic's `messages`.
     Messages,
-    /// Anthropic's `messages/count_tokens`, which costs nothing.
+    /// Anthropic's `messages/count_tokens` and Gemini's `countTokens`, which cost nothing.
     CountTokens,
+    /// Gemini's `generateContent` and `streamGenerateContent`.
+    Generate,
+    /// Gemini's `embedContent` and `batchEmbedContents`.
+    Embed,
 }
 
 impl Api {
@@ -38,6 +42,8 @@ impl Api {
             Self::Moderations => "moderations",
             Self::Messages => "messages",
             Self::CountTokens => "count_tokens",
+            Self::Generate => "generate",
+            Self::Embed => "embed",
         }
     }
 
@@ -67,6 +73,15 @@ impl Endpoint {
         let path = path.split(['?', '#']).next().unwrap_or_default();
         let path = path.trim_matches('/');
         let dialect = Dialect::of(provider);
+        if let Some((api, stream, model)) = google(path) {
+            let (model, stream) = (Some(model.to_owned()), Some(stream));
+            return Some(Self {
+                api,
+                model,
+                stream,
+                dialect,
+            });
+        }
         let (_, api) = SUFFIXES
             .iter()
             .find(|(suffix, _)| ends_with(path, suffix))?;
@@ -98,6 +113,21 @@ const SUFFIXES: &[(&str, Api)] = &[
 fn ends_with(path: &str, suffix: &str) -> bool {
     let before = path.strip_suffix(suffix);
     before.is_some_and(|before| before.is_empty() || before.ends_with('/'))
+}
+
+/// Google's way: `v1beta/models/{model}:{method}`.
+fn google(path: &str) -> Option<(Api, bool, &str)> {
+    let (before, method) = path.rsplit_once(':')?;
+    let (folder, model) = before.rsplit_once('/')?;
+    let is_model = ends_with(folder, "models") || ends_with(folder, "tunedModels");
+    let (api, stream) = match method {
+        "generateContent" => (Api::Generate, false),
+        "streamGenerateContent" => (Api::Generate, true),
+        "embedContent" | "batchEmbedContents" => (Api::Embed, false),
+        "countTokens" => (Api::CountTokens, false),
+        _ => return None,
+    };
+    is_model.then_some((api, stream, model))
 }
 
 /// Where reasoning tokens are counted.

@@ -24,6 +24,7 @@ mod anthropic;
 mod asked;
 mod endpoint;
 mod form;
+mod gemini;
 mod json;
 mod observer;
 mod openai;

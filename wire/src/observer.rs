@@ -2,7 +2,6 @@
 
 use ledger::{Basis, Unit, Usage};
 
-use crate::anthropic;
 use crate::asked::Asked;
 use crate::endpoint::{Api, Endpoint};
 use crate::json::Json;
@@ -11,6 +10,7 @@ use crate::openai::{chat, embeddings, images, moderations, responses, speech, tr
 use crate::sse::{Decoder, Piece};
 use crate::tally::Tally;
 use crate::used::{Report, Used};
+use crate::{anthropic, gemini};
 
 /// Of the data of an event, enough to tell `[DONE]`.
 const HEAD_BYTES_MAX: usize = 16;
@@ -61,8 +61,10 @@ impl Observer {
         Self {
             api: endpoint.api,
             framing,
-            // Whoever answers in JSON doesn't stream, also where it was asked to.
-            is_one_document: framing == Framing::Documents,
+            // Gemini streams an array of documents. Whoever else answers in JSON doesn't stream, also
+            // where it was asked to.
+            is_one_document: framing == Framing::Documents
+                && !(asked.stream && endpoint.api == Api::Generate),
             decoder: Decoder::default(),
             head: Vec::new(),
             skim: Skim::new(shape(endpoint.api, framing)),
@@ -146,9 +148,9 @@ impl Observer {
 /// Whether the API's models read tokens and write tokens, always.
 const fn talks(api: Api) -> bool {
     match api {
-        Api::Chat | Api::Responses | Api::Messages => true,
+        Api::Chat | Api::Responses | Api::Messages | Api::Generate => true,
         Api::Embeddings | Api::Images | Api::Speech | Api::Transcription => false,
-        Api::Moderations | Api::CountTokens => false,
+        Api::Moderations | Api::CountTokens | Api::Embed => false,
     }
 }
 
@@ -182,6 +184,8 @@ const fn shape(api: Api, framing: Framing) -> &'static Shape {
         Api::Transcription => &transcription::BODY_SHAPE,
         Api::Moderations | Api::CountTokens => &moderations::SHAPE,
         Api::Messages => &anthropic::messages::SHAPE,
+        Api::Generate => &gemini::generate::SHAPE,
+        Api::Embed => &gemini::embed::SHAPE,
     }
 }
 
@@ -199,5 +203,7 @@ fn read(api: Api, tally: &mut Tally, faults: &mut u64, document: &str) {
         Api::Transcription => transcription::read(tally, document),
         Api::Moderations | Api::CountTokens => moderations::read(tally, document),
         Api::Messages => anthropic::messages::read(tally, document),
+        Api::Generate => gemini::generate::read(tally, document),
+        Api::Embed => gemini::embed::read(tally, document),
     }
 }

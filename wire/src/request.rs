@@ -8,7 +8,7 @@ use crate::openai::{
     self, chat, embeddings, images, moderations, responses, speech, transcription,
 };
 use crate::reading::{self, Reading};
-use crate::{anthropic, form};
+use crate::{anthropic, form, gemini};
 
 /// What a request asks for. `text` is handed every piece of text that the model is to read, for whoever
 /// wants to count its tokens; what it is handed adds up to [`crate::Input::text_bytes`].
@@ -51,6 +51,8 @@ const fn units(api: Api) -> &'static [ledger::Unit] {
         Api::Transcription => transcription::UNITS,
         Api::Moderations | Api::CountTokens => moderations::UNITS,
         Api::Messages => anthropic::ask::UNITS,
+        Api::Generate => gemini::ask::UNITS,
+        Api::Embed => gemini::embed::UNITS,
     }
 }
 
@@ -80,6 +82,8 @@ fn ask_json(
         Api::Moderations => moderations::ask(reading, body),
         Api::CountTokens => {}
         Api::Messages => anthropic::ask::ask(reading, whole, body),
+        Api::Generate => gemini::ask::ask(reading, body)?,
+        Api::Embed => gemini::embed::ask(reading, body),
     }
     Ok(())
 }
@@ -136,16 +140,23 @@ pub fn change(endpoint: &Endpoint, body: &str, change: Change<'_>) -> Result<Str
         }
     }
     if let Some(limit) = change.output_limit {
-        lower(&mut edits, endpoint, (body, whole), limit);
+        lower(&mut edits, endpoint, (body, whole), &members, limit);
     }
     Ok(edits.apply(body))
 }
 
-fn lower(edits: &mut Edits, endpoint: &Endpoint, (body, whole): (&str, Json<'_>), limit: u64) {
+fn lower(
+    edits: &mut Edits,
+    endpoint: &Endpoint,
+    (body, whole): (&str, Json<'_>),
+    members: &Object<'_>,
+    limit: u64,
+) {
     let names: &[&str] = match endpoint.api {
         Api::Chat => openai::chat::LIMITS,
         Api::Responses => responses::LIMITS,
         Api::Messages => anthropic::ask::LIMITS,
+        Api::Generate => return lower_gemini(edits, (body, whole), members, limit),
         _ => return,
     };
     let inserted = match endpoint.api {
@@ -176,5 +187,32 @@ fn lower_in(
     }
     if !is_there {
         edits.set(body, object, inserted, &limit.to_string());
+    }
+}
+
+fn lower_gemini(
+    edits: &mut Edits,
+    (body, whole): (&str, Json<'_>),
+    members: &Object<'_>,
+    limit: u64,
+) {
+    let [name, other] = gemini::ask::CONFIG;
+    let [limit_name, _] = gemini::ask::LIMIT;
+    match gemini::ask::either(members, [name, other]) {
+        Some(config) if config.is_object() => {
+            lower_in(
+                edits,
+                (body, config),
+                &gemini::ask::LIMIT,
+                limit_name,
+                limit,
+            );
+        }
+        _ => {
+            // A null by the other name would make the config be there twice.
+            let is_null = |name: &&&str| present(members, name).is_some();
+            let name = [name, other].iter().find(is_null).copied().unwrap_or(name);
+            edits.set(body, whole, name, &format!("{{\"{limit_name}\":{limit}}}"));
+        }
     }
 }

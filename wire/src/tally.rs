@@ -32,6 +32,8 @@ pub(crate) struct Tally {
     pub(crate) searches_once: bool,
     /// Images that were made.
     pub(crate) images: u64,
+    /// Searches of the web, where they are told apart from the usage.
+    pub(crate) searches: u64,
 }
 
 impl Tally {
@@ -51,6 +53,7 @@ impl Tally {
             finished: BTreeSet::new(),
             searches_once: once && search == Some(&Some(1)),
             images: 0,
+            searches: 0,
         }
     }
 

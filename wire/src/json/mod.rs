@@ -52,6 +52,11 @@ impl<'a> Json<'a> {
         self.object().get(name)
     }
 
+    /// The member of the member, and so on.
+    pub(crate) fn at(self, path: &[&str]) -> Option<Self> {
+        path.iter().try_fold(self, |value, name| value.get(name))
+    }
+
     /// The array's items; none where it is no array.
     pub(crate) fn items(self) -> Vec<Self> {
         let items: Items<'a> = serde_json::from_str(self.0).unwrap_or_default();

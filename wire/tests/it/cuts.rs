@@ -58,6 +58,11 @@ fn a_cut_stream_is_estimated_from_what_came() {
         (settled.get(Unit::Input), settled.get(Unit::Output)),
         (25, 4)
     );
+    // More was reported than the text has: thoughts that nobody sees.
+    let settled = find("generate/stream_breaks_off")
+        .used_at_once()
+        .settled(&guess, 4);
+    assert_eq!((settled.get(Unit::Input), settled.output_tokens()), (5, 35));
 }
 
 fn observer(provider: &str, path: &str, content_type: &str) -> Observer {
@@ -79,6 +84,8 @@ const PATHS: &[&str] = &[
     "v1/audio/speech",
     "v1/audio/transcriptions",
     "v1/messages",
+    "v1beta/models/m:streamGenerateContent",
+    "v1beta/models/m:embedContent",
 ];
 
 /// Bytes that look like JSON and events now and then.

@@ -18,6 +18,7 @@ fn check(provider: &str, path: &str, wanted: Change<'_>, body: &str, expected: &
 }
 
 const CHAT: &str = "v1/chat/completions";
+const GEMINI: &str = "v1beta/models/g:generateContent";
 
 #[test]
 fn an_output_limit_is_lowered_and_never_raised() {
@@ -60,6 +61,28 @@ fn an_output_limit_is_lowered_and_never_raised() {
     );
     // There is nothing to be lowered in these.
     check("openai", "v1/embeddings", limit(9), "{}", "{}");
+}
+
+#[test]
+fn a_gemini_limit_is_lowered_in_either_spelling() {
+    let gemini = |body, expected| check("google-ai-studio", GEMINI, limit(50), body, expected);
+    gemini("{}", r#"{"generationConfig":{"maxOutputTokens":50}}"#);
+    gemini(
+        r#"{"generationConfig":{}}"#,
+        r#"{"generationConfig":{"maxOutputTokens":50}}"#,
+    );
+    gemini(
+        r#"{"generation_config":{"temperature":1}}"#,
+        r#"{"generation_config":{"maxOutputTokens":50,"temperature":1}}"#,
+    );
+    gemini(
+        r#"{"generation_config":{"max_output_tokens":1000}}"#,
+        r#"{"generation_config":{"max_output_tokens":50}}"#,
+    );
+    gemini(
+        r#"{"generation_config":null}"#,
+        r#"{"generation_config":{"maxOutputTokens":50}}"#,
+    );
 }
 
 #[test]
@@ -133,6 +156,15 @@ fn what_could_mean_two_things_is_refused() {
     for body in ["", "[]", "{", "\"x\"", "{}x", "{\"a\":1,}"] {
         assert_eq!(ask(body).unwrap_err(), Unreadable::NoObject, "{body}");
     }
+    let gemini = Endpoint::find("google-ai-studio", GEMINI).unwrap();
+    let ask = |body: &str| wire::ask(&gemini, "application/json", body.as_bytes(), &mut |_| {});
+    for body in [
+        r#"{"generationConfig":{},"generation_config":{"maxOutputTokens":9}}"#,
+        r#"{"generationConfig":{"maxOutputTokens":1,"max_output_tokens":9}}"#,
+        r#"{"generationConfig":{"maxOutputTokens":1,"maxOutputTokens":9}}"#,
+    ] {
+        assert!(matches!(ask(body), Err(Unreadable::Repeated(_))), "{body}");
+    }
 }
 
 /// On every recorded request: the limit that is asked for afterwards is the one that was set, and nothing
@@ -157,7 +189,13 @@ fn a_lowered_request_asks_for_the_same_otherwise() {
         let after = wire::ask(&case.endpoint, kind, changed.as_bytes(), &mut |_| {}).unwrap();
         let takes_limit = !matches!(
             case.endpoint.api.name(),
-            "embeddings" | "images" | "speech" | "moderations" | "count_tokens" | "transcription"
+            "embeddings"
+                | "embed"
+                | "images"
+                | "speech"
+                | "moderations"
+                | "count_tokens"
+                | "transcription"
         );
         let expected = wire::Asked {
             output_limit: takes_limit.then_some(lowered),

@@ -20,6 +20,12 @@ fn paths_of_the_providers() {
         anthropic         v1/messages?beta=true                            messages
         anthropic         v1/messages/count_tokens                         count_tokens
         anthropic         v1/chat/completions                              chat
+        google-ai-studio  v1beta/models/gemini-2.5-pro:generateContent     generate gemini-2.5-pro
+        google-ai-studio  v1/models/g:streamGenerateContent?alt=sse&key=x  generate g stream
+        google-ai-studio  v1beta/models/g:countTokens                      count_tokens g
+        google-ai-studio  v1beta/models/gemini-embedding-001:embedContent  embed gemini-embedding-001
+        google-ai-studio  v1beta/models/e:batchEmbedContents               embed e
+        google-ai-studio  v1beta/tunedModels/t:generateContent             generate t
         google-ai-studio  v1beta/openai/chat/completions                   chat
         grok              v1/chat/completions                              chat
         groq              chat/completions                                 chat
@@ -39,6 +45,9 @@ fn paths_of_the_providers() {
         openai            v1/batches                                       -
         openai            xchat/completions                                -
         anthropic         v1/messages/batches                              -
+        google-ai-studio  v1beta/models/imagen-4:predict                   -
+        google-ai-studio  v1beta/files/x:generateContent                   -
+        google-ai-studio  v1beta/models                                    -
     ";
     for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let words: Vec<&str> = line.split_whitespace().collect();

@@ -31,6 +31,10 @@ fn card(text: &str) -> Card {
 
 const SONNET: &str = "input=3@200000:6 cache_read=0.3@200000:0.6 cache_write_5m=3.75@200000:7.5 \
                       cache_write_1h=6@200000:12 output=15@200000:22.5 web_search=10";
+const GEMINI_PRO: &str =
+    "input=1.25@200000:2.5 cache_read=0.125@200000:0.25 output=10@200000:15 web_search=35";
+const GEMINI_FLASH: &str =
+    "input=0.3 input_audio=1 cache_read=0.03 cache_read_audio=0.1 output=2.5 web_search=35";
 const GROK: &str = "input=3@199999:6 cache_read=0.75@199999:1.5 output=15@199999:30";
 
 #[test]
@@ -64,6 +68,14 @@ fn what_others_charge_wrongly_is_right_from_the_bytes_on() {
         ("messages/cache_of_both_lives", SONNET, "0.01233"),
         ("messages/stream_cached", SONNET, "0.040536"),
         ("messages/web_search", SONNET, "0.042082"),
+        // Gemini's cached tokens are inside the prompt, its thoughts beside the answer.
+        ("generate/plain", GEMINI_FLASH, "0.0001015"),
+        ("generate/stream_events", GEMINI_FLASH, "0.0001015"),
+        ("generate/stream_array", GEMINI_FLASH, "0.0001015"),
+        ("generate/cached_and_thinking", GEMINI_PRO, "0.02625"),
+        ("chat/gemini_compat", GEMINI_FLASH, "0.0000606"),
+        // Beyond 200,000 tokens, cached ones included, all of the call costs more.
+        ("generate/long_context", GEMINI_PRO, "0.1375"),
         // xAI repeats the usage in each chunk of a stream, with reasoning beside the completion.
         ("chat/grok_stream_usage_in_each_chunk", GROK, "0.001662"),
         ("chat/grok_reasoning_beside", GROK, "0.001662"),
