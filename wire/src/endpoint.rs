@@ -27,6 +27,10 @@ pub enum Api {
     Generate,
     /// Gemini's `embedContent` and `batchEmbedContents`.
     Embed,
+    /// Cohere's `v2/chat`.
+    CohereChat,
+    /// Cohere's `embed` and `rerank`.
+    CohereMeta,
 }
 
 impl Api {
@@ -44,6 +48,8 @@ impl Api {
             Self::CountTokens => "count_tokens",
             Self::Generate => "generate",
             Self::Embed => "embed",
+            Self::CohereChat => "cohere_chat",
+            Self::CohereMeta => "cohere_meta",
         }
     }
 
@@ -108,6 +114,11 @@ const SUFFIXES: &[(&str, Api)] = &[
     ("moderations", Api::Moderations),
     ("messages", Api::Messages),
     ("messages/count_tokens", Api::CountTokens),
+    ("v2/chat", Api::CohereChat),
+    ("v1/embed", Api::CohereMeta),
+    ("v2/embed", Api::CohereMeta),
+    ("v1/rerank", Api::CohereMeta),
+    ("v2/rerank", Api::CohereMeta),
 ];
 
 fn ends_with(path: &str, suffix: &str) -> bool {

@@ -22,6 +22,7 @@
 
 mod anthropic;
 mod asked;
+mod cohere;
 mod endpoint;
 mod form;
 mod gemini;

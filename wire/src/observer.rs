@@ -10,7 +10,7 @@ use crate::openai::{chat, embeddings, images, moderations, responses, speech, tr
 use crate::sse::{Decoder, Piece};
 use crate::tally::Tally;
 use crate::used::{Report, Used};
-use crate::{anthropic, gemini};
+use crate::{anthropic, cohere, gemini};
 
 /// Of the data of an event, enough to tell `[DONE]`.
 const HEAD_BYTES_MAX: usize = 16;
@@ -148,9 +148,9 @@ impl Observer {
 /// Whether the API's models read tokens and write tokens, always.
 const fn talks(api: Api) -> bool {
     match api {
-        Api::Chat | Api::Responses | Api::Messages | Api::Generate => true,
+        Api::Chat | Api::Responses | Api::Messages | Api::Generate | Api::CohereChat => true,
         Api::Embeddings | Api::Images | Api::Speech | Api::Transcription => false,
-        Api::Moderations | Api::CountTokens | Api::Embed => false,
+        Api::Moderations | Api::CountTokens | Api::Embed | Api::CohereMeta => false,
     }
 }
 
@@ -186,6 +186,7 @@ const fn shape(api: Api, framing: Framing) -> &'static Shape {
         Api::Messages => &anthropic::messages::SHAPE,
         Api::Generate => &gemini::generate::SHAPE,
         Api::Embed => &gemini::embed::SHAPE,
+        Api::CohereChat | Api::CohereMeta => &cohere::SHAPE,
     }
 }
 
@@ -205,5 +206,6 @@ fn read(api: Api, tally: &mut Tally, faults: &mut u64, document: &str) {
         Api::Messages => anthropic::messages::read(tally, document),
         Api::Generate => gemini::generate::read(tally, document),
         Api::Embed => gemini::embed::read(tally, document),
+        Api::CohereChat | Api::CohereMeta => cohere::read(tally, document),
     }
 }

@@ -8,7 +8,7 @@ use crate::openai::{
     self, chat, embeddings, images, moderations, responses, speech, transcription,
 };
 use crate::reading::{self, Reading};
-use crate::{anthropic, form, gemini};
+use crate::{anthropic, cohere, form, gemini};
 
 /// What a request asks for. `text` is handed every piece of text that the model is to read, for whoever
 /// wants to count its tokens; what it is handed adds up to [`crate::Input::text_bytes`].
@@ -53,6 +53,8 @@ const fn units(api: Api) -> &'static [ledger::Unit] {
         Api::Messages => anthropic::ask::UNITS,
         Api::Generate => gemini::ask::UNITS,
         Api::Embed => gemini::embed::UNITS,
+        Api::CohereChat => cohere::CHAT_UNITS,
+        Api::CohereMeta => cohere::META_UNITS,
     }
 }
 
@@ -84,6 +86,8 @@ fn ask_json(
         Api::Messages => anthropic::ask::ask(reading, whole, body),
         Api::Generate => gemini::ask::ask(reading, body)?,
         Api::Embed => gemini::embed::ask(reading, body),
+        Api::CohereChat => cohere::ask_chat(reading, body),
+        Api::CohereMeta => cohere::ask_meta(reading, body),
     }
     Ok(())
 }
@@ -156,6 +160,7 @@ fn lower(
         Api::Chat => openai::chat::LIMITS,
         Api::Responses => responses::LIMITS,
         Api::Messages => anthropic::ask::LIMITS,
+        Api::CohereChat => cohere::LIMITS,
         Api::Generate => return lower_gemini(edits, (body, whole), members, limit),
         _ => return,
     };

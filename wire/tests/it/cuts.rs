@@ -86,6 +86,7 @@ const PATHS: &[&str] = &[
     "v1/messages",
     "v1beta/models/m:streamGenerateContent",
     "v1beta/models/m:embedContent",
+    "v2/chat",
 ];
 
 /// Bytes that look like JSON and events now and then.

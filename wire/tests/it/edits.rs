@@ -59,6 +59,7 @@ fn an_output_limit_is_lowered_and_never_raised() {
         r#"{"max_tokens":4096}"#,
         r#"{"max_tokens":9}"#,
     );
+    check("cohere", "v2/chat", limit(9), "{}", r#"{"max_tokens":9}"#);
     // There is nothing to be lowered in these.
     check("openai", "v1/embeddings", limit(9), "{}", "{}");
 }
@@ -195,6 +196,7 @@ fn a_lowered_request_asks_for_the_same_otherwise() {
                 | "speech"
                 | "moderations"
                 | "count_tokens"
+                | "cohere_meta"
                 | "transcription"
         );
         let expected = wire::Asked {

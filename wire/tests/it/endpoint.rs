@@ -35,6 +35,9 @@ fn paths_of_the_providers() {
         cerebras          v1/chat/completions                              chat
         openrouter        v1/chat/completions                              chat
         fireworks         chat/completions                                 chat
+        cohere            v2/chat                                          cohere_chat
+        cohere            v2/embed                                         cohere_meta
+        cohere            v2/rerank                                        cohere_meta
         cohere            compatibility/v1/chat/completions                chat
         azure-openai      res/dep/chat/completions?api-version=1           chat dep
         custom-mine       any/where/chat/completions/                      chat
