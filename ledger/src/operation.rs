@@ -43,6 +43,26 @@ pub enum Operation {
         /// From this moment on the hold can only be expired.
         expires_at: Timestamp,
     },
+    /// Hold as much of a customer's available credit as there is, up to one amount and not below another:
+    /// for what can be had in a smaller size, so that the last of a balance can be bought.
+    HoldUpTo {
+        /// The pending transfer to write. Its amount is what was held.
+        id: TransferId,
+        /// The customer.
+        account: AccountId,
+        /// The system account that will be credited by a post.
+        credit: Account,
+        /// The most; zero or above.
+        most: Amount,
+        /// The least that is of any use; zero or above, and no more than the most.
+        least: Amount,
+        /// Why.
+        code: Code,
+        /// At most 255 bytes.
+        reference: String,
+        /// From this moment on the hold can only be expired.
+        expires_at: Timestamp,
+    },
     /// Take an amount out of a hold. A part that uses the hold up closes it even when it is not
     /// marked as the last.
     Post {
@@ -83,7 +103,8 @@ impl Operation {
     /// The transfer that it writes.
     pub const fn id(&self) -> TransferId {
         match self {
-            Self::Transfer { id, .. } | Self::Hold { id, .. } | Self::Post { id, .. } => *id,
+            Self::Transfer { id, .. } | Self::Hold { id, .. } | Self::HoldUpTo { id, .. } => *id,
+            Self::Post { id, .. } => *id,
             Self::Void { id, .. } | Self::Expire { id, .. } => *id,
         }
     }
@@ -91,7 +112,7 @@ impl Operation {
     /// The hold that it resolves, if it does; to be loaded before it is applied.
     pub const fn hold(&self) -> Option<TransferId> {
         match self {
-            Self::Transfer { .. } | Self::Hold { .. } => None,
+            Self::Transfer { .. } | Self::Hold { .. } | Self::HoldUpTo { .. } => None,
             Self::Post { hold, .. } | Self::Void { hold, .. } | Self::Expire { hold, .. } => {
                 Some(*hold)
             }
@@ -110,6 +131,11 @@ impl Operation {
                 account,
                 code: Code::Usage,
                 ..
+            }
+            | Self::HoldUpTo {
+                account,
+                code: Code::Usage,
+                ..
             } => Some(*account),
             _ => None,
         }
@@ -119,7 +145,8 @@ impl Operation {
     pub const fn payer(&self) -> Option<AccountId> {
         match self {
             Self::Transfer { debit, .. } => debit.customer(),
-            Self::Hold { account, .. } | Self::Post { account, .. } => Some(*account),
+            Self::Hold { account, .. } | Self::HoldUpTo { account, .. } => Some(*account),
+            Self::Post { account, .. } => Some(*account),
             Self::Void { .. } | Self::Expire { .. } => None,
         }
     }
@@ -129,7 +156,8 @@ impl Operation {
     pub fn customers(&self) -> impl Iterator<Item = AccountId> + use<> {
         let customers = match self {
             Self::Transfer { debit, credit, .. } => [debit.customer(), credit.customer()],
-            Self::Hold { account, .. } | Self::Post { account, .. } => [Some(*account), None],
+            Self::Hold { account, .. } | Self::HoldUpTo { account, .. } => [Some(*account), None],
+            Self::Post { account, .. } => [Some(*account), None],
             Self::Void { account, .. } | Self::Expire { account, .. } => [Some(*account), None],
         };
         customers.into_iter().flatten()

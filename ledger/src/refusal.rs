@@ -68,6 +68,8 @@ refusals! {
         "The reference is longer than 255 bytes; shorten it.";
     35 ExpiryMustBeInTheFuture "expiry_must_be_in_the_future"
         "The hold would be over before it began; choose a later expiry.";
+    36 LeastExceedsMost "least_exceeds_most"
+        "The least to be held is more than the most; swap them.";
     // Something that the operation names is not there.
     50 AccountNotFound "account_not_found"
         "There is no such customer; create the account first.";
@@ -115,7 +117,8 @@ impl Refusal {
             | Self::AccountsMustDiffer
             | Self::HoldMustCreditSystemAccount
             | Self::ReferenceTooLong
-            | Self::ExpiryMustBeInTheFuture => false,
+            | Self::ExpiryMustBeInTheFuture
+            | Self::LeastExceedsMost => false,
             Self::AccountNotFound | Self::HoldNotFound => true,
             Self::HoldAlreadyPosted | Self::HoldAlreadyVoided | Self::HoldExpired => false,
             Self::HoldNotYetExpired => true,

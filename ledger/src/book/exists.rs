@@ -1,10 +1,11 @@
 //! Whether an operation whose id is known is the same one again.
 
 use crate::account::Account;
-use crate::id::AccountId;
+use crate::amount::Amount;
+use crate::id::{AccountId, Timestamp};
 use crate::operation::Operation;
 use crate::refusal::Refusal;
-use crate::transfer::{Phase, Transfer};
+use crate::transfer::{Code, Phase, Transfer};
 
 /// The first field, in the order of the refusals' numbers, in which the operation differs from
 /// the transfer of the same id. The time is not compared: a repeat comes later.
@@ -40,28 +41,65 @@ pub(super) fn conflict(stored: &Transfer, operation: &Operation) -> Option<Refus
                 reference,
                 expires_at,
             },
-            Phase::Pending {
-                expires_at: stored_expiry,
+            Phase::Pending { .. },
+        ) => pending_conflict(
+            stored,
+            [*amount; 2],
+            (*account, *credit, *code),
+            reference,
+            *expires_at,
+        ),
+        (
+            Operation::HoldUpTo {
+                id: _,
+                account,
+                credit,
+                most,
+                least,
+                code,
+                reference,
+                expires_at,
             },
-        ) => first(&[
-            (
-                !debits(stored, *account),
-                Refusal::ExistsWithDifferentAccount,
-            ),
-            (stored.credit != *credit, Refusal::ExistsWithDifferentCredit),
-            (stored.amount != *amount, Refusal::ExistsWithDifferentAmount),
-            (stored.code != *code, Refusal::ExistsWithDifferentCode),
-            (
-                stored.reference != *reference,
-                Refusal::ExistsWithDifferentReference,
-            ),
-            (
-                stored_expiry != *expires_at,
-                Refusal::ExistsWithDifferentExpiry,
-            ),
-        ]),
+            Phase::Pending { .. },
+        ) => pending_conflict(
+            stored,
+            [*least, *most],
+            (*account, *credit, *code),
+            reference,
+            *expires_at,
+        ),
         _ => resolution_conflict(stored, operation),
     }
+}
+
+/// What was held, where any amount between two would do, is an answer to the same question.
+fn pending_conflict(
+    stored: &Transfer,
+    [least, most]: [Amount; 2],
+    (account, credit, code): (AccountId, Account, Code),
+    reference: &str,
+    expires_at: Timestamp,
+) -> Option<Refusal> {
+    first(&[
+        (
+            !debits(stored, account),
+            Refusal::ExistsWithDifferentAccount,
+        ),
+        (stored.credit != credit, Refusal::ExistsWithDifferentCredit),
+        (
+            stored.amount < least || stored.amount > most,
+            Refusal::ExistsWithDifferentAmount,
+        ),
+        (stored.code != code, Refusal::ExistsWithDifferentCode),
+        (
+            stored.reference != reference,
+            Refusal::ExistsWithDifferentReference,
+        ),
+        (
+            stored.phase != Phase::Pending { expires_at },
+            Refusal::ExistsWithDifferentExpiry,
+        ),
+    ])
 }
 
 fn resolution_conflict(stored: &Transfer, operation: &Operation) -> Option<Refusal> {

@@ -234,7 +234,17 @@ impl Book {
                 id,
                 account,
                 credit,
-                amount,
+                amount: most @ least,
+                code,
+                ref reference,
+                expires_at,
+            }
+            | Operation::HoldUpTo {
+                id,
+                account,
+                credit,
+                most,
+                least,
                 code,
                 ref reference,
                 expires_at,
@@ -245,13 +255,13 @@ impl Book {
                     id,
                     debit,
                     credit,
-                    amount,
+                    amount: most,
                     code,
                     phase,
                     reference,
                     at,
                 };
-                self.pending(pending, account, expires_at)
+                self.pending(pending, account, least, expires_at)
             }
             Operation::Post {
                 id,

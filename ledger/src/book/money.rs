@@ -44,13 +44,15 @@ impl Book {
         Ok(transfer)
     }
 
+    /// Holds the transfer's amount, or as much of it as there is, where that is `least` or more.
     pub(super) fn pending(
         &mut self,
         transfer: Transfer,
         account: AccountId,
+        least: Amount,
         expires_at: Timestamp,
     ) -> Result<Transfer, Refusal> {
-        if transfer.amount.is_negative() {
+        if transfer.amount.is_negative() || least.is_negative() {
             return Err(Refusal::AmountMustNotBeNegative);
         }
         if transfer.credit.customer().is_some() {
@@ -60,7 +62,12 @@ impl Book {
         if expires_at <= transfer.at {
             return Err(Refusal::ExpiryMustBeInTheFuture);
         }
+        if least > transfer.amount {
+            return Err(Refusal::LeastExceedsMost);
+        }
         let totals = *self.balances(account).ok_or(Refusal::AccountNotFound)?;
+        let amount = self.granted(&transfer, totals, least);
+        let transfer = Transfer { amount, ..transfer };
         refuse_unaffordable(Some((account, totals)), transfer.amount)?;
         let held = totals;
         let totals = totals.with_hold(transfer.amount).ok_or(Refusal::Overflow)?;
@@ -84,6 +91,16 @@ impl Book {
         };
         self.holds.put(hold.id, hold);
         Ok(transfer)
+    }
+
+    /// As much of the amount as there is, and no less than `least`.
+    fn granted(&self, transfer: &Transfer, totals: Balances, least: Amount) -> Amount {
+        let account = transfer.debit.customer();
+        let limit = account.and_then(|account| self.spending.get(account));
+        let limit = limit.filter(|_| transfer.code == Code::Usage);
+        let left = limit.map(|spending| spending.left(totals.held()));
+        let there = left.map_or(totals.available(), |left| left.min(totals.available()));
+        transfer.amount.min(there).max(least)
     }
 
     /// The customer's spending with the amount settled, or nothing where there is no limit.

@@ -80,7 +80,7 @@ impl Tally {
     }
 
     fn missing(&self) -> Vec<String> {
-        let accepted = ["transfer", "hold", "post", "void", "expire"]
+        let accepted = ["transfer", "hold", "hold up to", "post", "void", "expire"]
             .iter()
             .flat_map(|kind| [format!("{kind} New"), format!("{kind} Exists")]);
         let codes = Code::ALL
@@ -100,6 +100,7 @@ fn kind(operation: &Operation) -> &'static str {
     match operation {
         Operation::Transfer { .. } => "transfer",
         Operation::Hold { .. } => "hold",
+        Operation::HoldUpTo { .. } => "hold up to",
         Operation::Post { .. } => "post",
         Operation::Void { .. } => "void",
         Operation::Expire { .. } => "expire",

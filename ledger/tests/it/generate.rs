@@ -58,7 +58,23 @@ impl Generator<'_> {
                 code: self.code(),
                 reference,
             },
-            4..=6 => Operation::Hold {
+            4 => {
+                let (one, other) = (self.amount(), self.amount());
+                // One in twenty has its ends swapped.
+                let swapped = self.random.one_in(20) != (one > other);
+                let (least, most) = if swapped { (other, one) } else { (one, other) };
+                Operation::HoldUpTo {
+                    id,
+                    account: self.customer(),
+                    credit: Account::Revenue,
+                    most,
+                    least,
+                    code: self.code(),
+                    reference,
+                    expires_at: Timestamp::from_millis(self.now + i64::from(self.random.small(12))),
+                }
+            }
+            5..=6 => Operation::Hold {
                 id,
                 account: self.customer(),
                 credit: if self.random.one_in(20) {
@@ -147,6 +163,22 @@ impl Generator<'_> {
                 0 => *account = holder,
                 1 => *credit = account_now,
                 2 => *amount = amount_now,
+                3 => *code = code_now,
+                4 => *reference = reference_now,
+                _ => *expires_at = expires_at.checked_add_millis(1).unwrap(),
+            },
+            Operation::HoldUpTo {
+                account,
+                most,
+                least,
+                code,
+                reference,
+                expires_at,
+                ..
+            } => match field {
+                0 => *account = holder,
+                1 => *most = amount_now,
+                2 => *least = amount_now,
                 3 => *code = code_now,
                 4 => *reference = reference_now,
                 _ => *expires_at = expires_at.checked_add_millis(1).unwrap(),

@@ -61,11 +61,29 @@ impl Model {
                 }
             }
             if outcomes.last() == Some(&Status::New) {
-                self.accepted.push(operation.clone());
+                self.accepted.push(self.granted(operation, now));
                 self.accepted_at.push(now);
             }
         }
         Ok(outcomes)
+    }
+
+    /// An operation as it is remembered: what was held up to, with what was held. The most that nothing
+    /// speaks against is found by trying, since the model knows no formula for it.
+    fn granted(&self, operation: &Operation, now: Timestamp) -> Operation {
+        let Operation::HoldUpTo { most, least, .. } = operation else {
+            return operation.clone();
+        };
+        let (mut fits, mut beyond) = (least.nanos(), most.nanos().saturating_add(1));
+        while beyond - fits > 1 {
+            let amount = fits + (beyond - fits) / 2;
+            let hold = as_hold(operation, Amount::from_nanos(amount));
+            match self.reasons(&hold, now).is_empty() {
+                true => fits = amount,
+                false => beyond = amount,
+            }
+        }
+        as_hold(operation, Amount::from_nanos(fits))
     }
 
     fn judge(&self, operation: &Operation, now: Timestamp) -> Result<Status, Refusal> {
@@ -74,7 +92,15 @@ impl Model {
             .iter()
             .find(|known| known.id() == operation.id())
         {
-            let (known, asked) = (content(known), content(operation));
+            let (known, mut asked) = (content(known), content(operation));
+            if let (Operation::HoldUpTo { most, least, .. }, Some(held)) =
+                (operation, known.get(&Refusal::ExistsWithDifferentAmount))
+            {
+                let held: i64 = held.parse().unwrap();
+                if (least.nanos()..=most.nanos()).contains(&held) {
+                    asked.insert(Refusal::ExistsWithDifferentAmount, held.to_string());
+                }
+            }
             let difference = known
                 .iter()
                 .zip(&asked)
@@ -149,6 +175,14 @@ impl Model {
                 against(passed, Refusal::SpendingLimitExceeded);
                 against(self.frozen.contains(account), Refusal::AccountFrozen);
             }
+            Operation::HoldUpTo { most, least, .. } => {
+                against(
+                    most.is_negative() || least.is_negative(),
+                    Refusal::AmountMustNotBeNegative,
+                );
+                against(least > most, Refusal::LeastExceedsMost);
+                reasons.extend(self.reasons(&as_hold(operation, *least), now));
+            }
             _ => reasons.extend(self.reasons_against_resolving(operation, now)),
         }
         reasons
@@ -162,7 +196,7 @@ impl Model {
             }
         };
         match operation {
-            Operation::Transfer { .. } | Operation::Hold { .. } => {}
+            Operation::Transfer { .. } | Operation::Hold { .. } | Operation::HoldUpTo { .. } => {}
             Operation::Post {
                 account,
                 hold,
@@ -333,6 +367,31 @@ impl Model {
     }
 }
 
+/// The same as a hold of one amount.
+fn as_hold(operation: &Operation, amount: Amount) -> Operation {
+    match operation {
+        Operation::HoldUpTo {
+            id,
+            account,
+            credit,
+            most: _,
+            least: _,
+            code,
+            reference,
+            expires_at,
+        } => Operation::Hold {
+            id: *id,
+            account: *account,
+            credit: *credit,
+            amount,
+            code: *code,
+            reference: reference.clone(),
+            expires_at: *expires_at,
+        },
+        other => other.clone(),
+    }
+}
+
 /// Whether what was spent at one time counts at another, in the episode's days of January 1970: the 1st is
 /// a Thursday, and an episode ends long before the month does.
 fn counts(limit: &Limit, at: i64, now: i64) -> bool {
@@ -372,6 +431,7 @@ fn content(operation: &Operation) -> BTreeMap<Refusal, String> {
     };
     let nanos = |amount: &Amount| amount.nanos().to_string();
     match operation {
+        Operation::HoldUpTo { least, .. } => content(&as_hold(operation, *least)),
         Operation::Transfer {
             debit,
             credit,

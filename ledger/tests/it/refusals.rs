@@ -42,6 +42,7 @@ fn numbers_names_and_finality_do_not_change() {
         33 hold_must_credit_system_account final
         34 reference_too_long final
         35 expiry_must_be_in_the_future final
+        36 least_exceeds_most final
         50 account_not_found transient
         51 hold_not_found transient
         60 hold_already_posted final

@@ -430,6 +430,38 @@ tables! {
         hold H2 A>revenue 0 usage exp=10             | ok
     ";
 
+    the_last_of_a_balance_can_be_held = "
+        account A
+        fund A 100
+        hold_up_to H1 A>revenue 10..60 usage exp=10    | ok
+        state H1                                       | open 0/60
+        hold_up_to H2 A>revenue 10..60 usage exp=10    | ok
+        state H2                                       | open 0/40
+        hold_up_to H3 A>revenue 1..60 usage exp=10     | insufficient_credit
+        hold_up_to H3 A>revenue 0..60 usage exp=10     | ok
+        state H3                                       | open 0/0
+        # A repeat is answered with what was held, though there may be more by now.
+        post P1 A.H1 1 last                            | ok
+        hold_up_to H2 A>revenue 10..60 usage exp=10    | exists
+        hold_up_to H2 A>revenue 41..60 usage exp=10    | exists_with_different_amount
+        hold_up_to H2 A>revenue 10..39 usage exp=10    | exists_with_different_amount
+        hold_up_to H2 A>revenue 10..60 usage exp=11    | exists_with_different_expiry
+        hold H2 A>revenue 40 usage exp=10              | exists
+        # A spending limit is room as well.
+        limit A 50 daily fixed
+        hold_up_to H4 A>revenue 9..60 usage exp=10     | ok
+        state H4                                       | open 0/9
+        hold_up_to H5 A>revenue 1..60 usage exp=10     | spending_limit_exceeded
+        hold_up_to H5 A>revenue 0..60 usage exp=10     | ok
+        hold_up_to H6 A>revenue 2..1 usage exp=10      | least_exceeds_most
+        hold_up_to H6 A>revenue -1..1 usage exp=10     | amount_must_not_be_negative
+        hold_up_to H6 A>A 0..1 usage exp=10            | hold_must_credit_system_account
+        hold_up_to H6 B>revenue 0..1 usage exp=10      | account_not_found
+        freeze A
+        hold_up_to H6 A>revenue 0..1 usage exp=10      | account_frozen
+        balance A                                      | posted=99 held=49 available=50
+    ";
+
     a_refund_takes_only_what_is_there = "
         account A
         fund A 100

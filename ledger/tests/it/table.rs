@@ -7,6 +7,7 @@
 //! fund A 500                                   credits from adjustments
 //! transfer T1 clearing>A 100 top_up ref=x      | ok
 //! hold H1 A>revenue 100 usage exp=10           | ok
+//! hold_up_to H2 A>revenue 9..100 usage exp=10  | ok
 //! post P1 A.H1 40 last + void V1 A.H2          | hold_not_found@1
 //! limit A 100 daily fixed                      what A may spend in a window
 //! freeze A                                     A may not spend; `thaw A` ends it
@@ -174,7 +175,7 @@ impl Run {
         let group: Vec<Operation> = command.split(" + ").map(operation).collect();
         self.holds
             .extend(group.iter().filter_map(|operation| match operation {
-                Operation::Hold { id, .. } => Some(*id),
+                Operation::Hold { id, .. } | Operation::HoldUpTo { id, .. } => Some(*id),
                 _ => None,
             }));
         self.load_spending();
@@ -300,6 +301,20 @@ pub(crate) fn operation(text: &str) -> Operation {
                 code,
                 reference,
                 expires_at,
+            }
+        }
+        "hold_up_to" => {
+            let (holder, credit) = words[2].split_once('>').unwrap();
+            let (least, most) = words[3].split_once("..").unwrap();
+            Operation::HoldUpTo {
+                id,
+                account: customer(holder),
+                credit: account(credit),
+                most: amount(most),
+                least: amount(least),
+                code: Code::from_name(words[4]).unwrap(),
+                reference,
+                expires_at: millis(option(&words, "exp").unwrap()),
             }
         }
         "post" => {
