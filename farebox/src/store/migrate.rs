@@ -35,6 +35,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "payment_methods",
         include_str!("../../migrations/0006_payment_methods.sql"),
     ),
+    (
+        7,
+        "gateways",
+        include_str!("../../migrations/0007_gateways.sql"),
+    ),
 ];
 
 /// A number of our own among PostgreSQL's advisory locks: two nodes that start at once take turns.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod committer;
+mod gateways;
 pub mod money;
 mod one_process;
 mod schema;
