@@ -1,6 +1,10 @@
 //! New ids and secrets. The only place that draws random numbers for them.
 
+mod log_id;
+
 use ledger::{AccountId, Timestamp, TransferId};
+
+pub use log_id::{LogId, NoUlid};
 
 /// Letters and digits, from which tokens are drawn.
 const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";

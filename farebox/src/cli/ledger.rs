@@ -47,13 +47,14 @@ async fn check(db: &Db, json: bool) -> Result<ExitCode, Failure> {
 /// What the check found, for people.
 pub(super) fn print_audit(audit: &Audit) {
     println!(
-        "{} transfers, {} customers, {} holds, {} completed top-ups, {} refunds and disputes; the books \
-         sum to {}",
+        "{} transfers, {} customers, {} holds, {} completed top-ups, {} refunds and disputes, {} \
+         charges of calls; the books sum to {}",
         audit.transfers,
         audit.customers,
         audit.holds,
         audit.completed_topups,
         audit.reversals,
+        audit.charges,
         audit.sum
     );
     for finding in &audit.for_review {

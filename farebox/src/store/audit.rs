@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::ids;
 use crate::store::db::{Db, Tx};
-use crate::store::{StoreError, journal, ledger_rows as rows, spending};
+use crate::store::{StoreError, charges, journal, ledger_rows as rows, spending};
 
 /// What was looked at and what was found wrong.
 #[derive(Debug, Default, Serialize)]
@@ -27,6 +27,8 @@ pub struct Audit {
     pub completed_topups: u64,
     /// Refunds and disputes compared with what they have taken.
     pub reversals: u64,
+    /// Charges of calls compared with what was taken for them.
+    pub charges: u64,
     /// The sum of all accounts in nano-units: zero, or the books do not add up.
     pub sum: i128,
     /// Rows that are not as the transfers say. Empty: the books are right.
@@ -94,6 +96,7 @@ pub async fn check(db: &Db) -> Result<Audit, StoreError> {
     compare_hours(&mut tx, &mut audit, hours).await?;
     compare_topups(&mut tx, &mut audit, credits).await?;
     taken.compare(&mut tx, &mut audit).await?;
+    compare_charges(&mut tx, &mut audit).await?;
     list_reviews(&mut tx, &mut audit).await?;
     Ok(audit)
 }
@@ -217,6 +220,17 @@ async fn compare_topups(
             format!("transfers {id}"),
             "it is a top-up's credit and no completed top-up has it",
         );
+    }
+    Ok(())
+}
+
+/// Every charge says what its transfer has taken.
+async fn compare_charges(tx: &mut Tx, audit: &mut Audit) -> Result<(), StoreError> {
+    let (count, unlike) = charges::unlike_transfers(tx).await?;
+    audit.charges = count;
+    for id in unlike {
+        let what = "it is not what its transfer has taken from its account";
+        audit.wrong(format!("charges {id}"), what);
     }
     Ok(())
 }

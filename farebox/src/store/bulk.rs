@@ -54,6 +54,8 @@ pub enum Column {
     Int(&'static str),
     /// TEXT.
     Text(&'static str),
+    /// BYTEA.
+    Bytes(&'static str),
 }
 
 /// One column of many rows, as PostgreSQL takes it.
@@ -63,7 +65,7 @@ impl Insert {
     fn names(&self) -> Vec<&'static str> {
         self.columns
             .iter()
-            .map(|(Column::Int(name) | Column::Text(name))| *name)
+            .map(|(Column::Int(name) | Column::Text(name) | Column::Bytes(name))| *name)
             .collect()
     }
 
@@ -86,6 +88,7 @@ impl Insert {
             .map(|(index, column)| match column {
                 Column::Int(_) => format!("${}::bigint[]", index + 1),
                 Column::Text(_) => format!("${}::text[]", index + 1),
+                Column::Bytes(_) => format!("${}::bytea[]", index + 1),
             });
         let (table, names) = (self.table, self.names().join(", "));
         let arrays: Vec<_> = arrays.collect();
@@ -117,6 +120,13 @@ impl Insert {
                         _ => None,
                     });
                     Box::new(texts.collect::<Vec<_>>())
+                }
+                Column::Bytes(_) => {
+                    let all = column_of(index).map(|value| match value {
+                        Some(Value::Bytes(bytes)) => Some(bytes.as_slice()),
+                        _ => None,
+                    });
+                    Box::new(all.collect::<Vec<_>>())
                 }
             });
         arrays.collect()

@@ -17,9 +17,12 @@ use tokio::sync::{mpsc, oneshot};
 use crate::store::bulk::{Lock, Lookup, Write};
 use crate::store::db::{Db, Tx};
 use crate::store::hold_requests::{self, NewCapture, NewHold};
+use crate::store::logs::{self, NewCall};
 use crate::store::lowered::Lowered;
 use crate::store::value::Value;
-use crate::store::{StoreError, auto_topups, ledger_rows as rows, reversals, spending, topups};
+use crate::store::{
+    StoreError, auto_topups, charges, ledger_rows as rows, reversals, spending, topups,
+};
 
 /// Why a group of operations did not happen.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -59,6 +62,8 @@ pub enum Attached {
     Capture(NewCapture),
     /// What a refund or a dispute has taken out of the books.
     Reversal(Box<reversals::Move>),
+    /// A call through a gateway: why it was charged, and its log.
+    Call(Box<NewCall>),
 }
 
 /// What one caller wants done, all or none.
@@ -66,7 +71,8 @@ pub enum Attached {
 pub struct Entry {
     /// Operations on the ledger, linked: all or none.
     pub operations: Vec<Operation>,
-    /// Written with them, unless every operation had been done before.
+    /// Written with them, unless every operation had been done before. Without an operation it is written
+    /// as well: a call that was refused costs nothing and leaves a log.
     pub attached: Option<Attached>,
 }
 
@@ -240,7 +246,7 @@ async fn try_group(context: &Context, entries: &[&Entry]) -> Result<Vec<Answer>,
     for entry in entries {
         let answer = book.apply(&entry.operations, now);
         if let (Ok(outcomes), Some(row)) = (&answer, &entry.attached)
-            && outcomes.iter().any(Outcome::is_new)
+            && (outcomes.is_empty() || outcomes.iter().any(Outcome::is_new))
         {
             attached.push(row);
         }
@@ -310,14 +316,16 @@ fn texts<Id: Ord + ToString>(ids: impl Iterator<Item = Id>) -> Vec<String> {
     ids.iter().map(Id::to_string).collect()
 }
 
-/// Rows about holds, which go with them because they refer to them.
+/// Rows about what was done, which go with it.
 #[derive(Default)]
 struct Notes {
     holds: Vec<Vec<Value>>,
     captures: Vec<Vec<Value>>,
+    charges: Vec<Vec<Value>>,
+    logs: logs::Rows,
 }
 
-fn writes(changes: &Changes, notes: Notes) -> [Write<'static>; 6] {
+fn writes(changes: &Changes, notes: Notes) -> [Write<'static>; 11] {
     let transfers = changes.transfers.iter().map(rows::transfer_values);
     let holds = changes.holds.iter().map(rows::hold_values);
     let balances = changes.balances.iter().map(rows::balances_values);
@@ -333,6 +341,11 @@ fn writes(changes: &Changes, notes: Notes) -> [Write<'static>; 6] {
         ),
         write(&hold_requests::INSERT_HOLDS, notes.holds),
         write(&hold_requests::INSERT_CAPTURES, notes.captures),
+        write(&charges::INSERT, notes.charges),
+        write(&logs::ADD_COUNTS, notes.logs.counts()),
+        write(&logs::INSERT, notes.logs.logs),
+        write(&logs::INSERT_METADATA, notes.logs.metadata),
+        write(&logs::INSERT_PAYLOADS, notes.logs.payloads),
     ]
 }
 
@@ -358,6 +371,14 @@ async fn write_attached(
             let available = balances.map_or(Amount::ZERO, Balances::available);
             reversals::write_move(tx, planned, now).await?;
             reversals::guard_auto_topup(tx, planned, available, now).await?;
+        }
+        Attached::Call(call) => {
+            if let Some(charge) = &call.charge {
+                notes.charges.push(charges::values(call, charge)?);
+            }
+            if let Some(log) = &call.log {
+                notes.logs.add(tx, call, log).await?;
+            }
         }
     }
     Ok(())

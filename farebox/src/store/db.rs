@@ -84,6 +84,18 @@ impl Db {
         }
     }
 
+    /// Runs one reading statement that may take long, and whose text is put together from what a caller
+    /// wants: it is not kept prepared, since there is no end to such texts.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn query_long(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.read_long(sql, params),
+            Self::Postgres(pool) => postgres::query_long(&pool.get().await?, sql, params).await,
+        }
+    }
+
     /// Runs one writing statement in a transaction of its own; returns how many rows it changed.
     ///
     /// # Errors
@@ -254,6 +266,22 @@ impl Tx {
                 Ok(client
                     .execute(&statement, &postgres::params(params))
                     .await?)
+            }
+        }
+    }
+
+    /// Runs a writing statement for many keys: `{KEYS}` stands in it where a column is compared with them.
+    /// One call to PostgreSQL, on SQLite a loop. Returns how many rows it changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn execute_keys(&mut self, sql: &str, keys: &[String]) -> Result<u64, StoreError> {
+        match self.open()? {
+            Open::Sqlite(connection) => {
+                sqlite::execute_keys(connection, &sql.replace("{KEYS}", "= $1"), keys)
+            }
+            Open::Postgres(client) => {
+                postgres::execute_keys(client, &sql.replace("{KEYS}", "= ANY($1)"), keys).await
             }
         }
     }

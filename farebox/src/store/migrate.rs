@@ -40,6 +40,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "gateways",
         include_str!("../../migrations/0007_gateways.sql"),
     ),
+    (8, "logs", include_str!("../../migrations/0008_logs.sql")),
 ];
 
 /// A number of our own among PostgreSQL's advisory locks: two nodes that start at once take turns.

@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod audit;
 pub mod auto_topups;
 pub mod bulk;
+pub mod charges;
 pub mod committer;
 pub mod db;
 mod error;
@@ -19,6 +20,7 @@ pub mod invoices;
 pub mod jobs;
 pub mod journal;
 mod ledger_rows;
+pub mod logs;
 pub mod lowered;
 pub mod migrate;
 mod pattern;
@@ -38,6 +40,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use error::StoreError;
+pub use value::Value;
 
 use crate::config::{DatabaseConfig, DatabaseUrl};
 use committer::{Clock, Committer, GroupReport};

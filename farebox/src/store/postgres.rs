@@ -149,6 +149,27 @@ async fn insert(
     Ok(())
 }
 
+/// Runs a reading statement that is not kept prepared.
+pub(super) async fn query_long(
+    client: &Client,
+    sql: &str,
+    params: &[Value],
+) -> Result<Vec<Row>, StoreError> {
+    let statement = tokio_postgres::Client::prepare(client, sql).await?;
+    let rows = client.query(&statement, &self::params(params)).await?;
+    rows.iter().map(row).collect()
+}
+
+/// Runs a writing statement whose `$1` are the keys; returns how many rows it changed.
+pub(super) async fn execute_keys(
+    client: &Client,
+    sql: &str,
+    keys: &[String],
+) -> Result<u64, StoreError> {
+    let statement = client.prepare_cached(sql).await?;
+    Ok(client.execute(&statement, &[&keys]).await?)
+}
+
 /// Parameters as the driver wants them.
 pub(super) fn params(values: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
     values
@@ -167,6 +188,7 @@ pub(super) fn row(row: &tokio_postgres::Row) -> Result<Row, StoreError> {
             Type::INT8 => Ok(row.try_get::<_, Option<i64>>(index)?.into()),
             Type::INT4 => Ok(row.try_get::<_, Option<i32>>(index)?.map(i64::from).into()),
             Type::TEXT | Type::VARCHAR => Ok(row.try_get::<_, Option<String>>(index)?.into()),
+            Type::BYTEA => Ok(row.try_get::<_, Option<Vec<u8>>>(index)?.into()),
             ref other => Err(StoreError::corrupt(format!("a column is of type {other}"))),
         });
     Ok(Row::new(columns.collect::<Result<_, StoreError>>()?))
@@ -183,11 +205,15 @@ impl ToSql for Value {
             Self::Int(int) if *ty == Type::INT4 => i32::try_from(*int)?.to_sql(ty, out),
             Self::Int(int) => int.to_sql(ty, out),
             Self::Text(text) => text.to_sql(ty, out),
+            Self::Bytes(bytes) => bytes.to_sql(ty, out),
         }
     }
 
     fn accepts(ty: &Type) -> bool {
-        matches!(*ty, Type::INT8 | Type::INT4 | Type::TEXT | Type::VARCHAR)
+        matches!(
+            *ty,
+            Type::INT8 | Type::INT4 | Type::TEXT | Type::VARCHAR | Type::BYTEA
+        )
     }
 
     to_sql_checked!();

@@ -4,6 +4,7 @@
 //! cache takes microseconds, less than handing it over. Commits, which wait for the disk, are moved
 //! off the async threads by the callers that are on one.
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -92,6 +93,21 @@ impl Sqlite {
         Ok(rows?.concat())
     }
 
+    /// The same for a statement that may take long and is not kept: other tasks move to other threads
+    /// meanwhile.
+    pub(super) fn read_long(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
+        let connection = self.take_reader()?;
+        let rows = aside(|| {
+            let mut statement = connection.prepare(sql)?;
+            bind(&mut statement, params)?;
+            let mut answer = Vec::new();
+            read_rows(&mut statement, &mut answer)?;
+            Ok(answer)
+        });
+        self.lock_readers().push(connection);
+        rows
+    }
+
     /// A reading connection that is nobody else's, for a transaction that may last.
     pub(super) async fn reader_of_its_own(
         &self,
@@ -171,6 +187,15 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Does what keeps its thread busy. A runtime of one thread has nowhere else to put its tasks.
+fn aside<T>(work: impl FnOnce() -> T) -> T {
+    let flavor = tokio::runtime::Handle::try_current().map(|handle| handle.runtime_flavor());
+    match flavor {
+        Ok(tokio::runtime::RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}
+
 /// Runs a statement that answers rows.
 pub(super) fn query(
     connection: &Connection,
@@ -226,6 +251,21 @@ pub(super) fn execute(
     Ok(statement.raw_execute()? as u64)
 }
 
+/// Runs a statement with the one parameter `$1` for each of the keys; returns how many rows it changed.
+pub(super) fn execute_keys(
+    connection: &Connection,
+    sql: &str,
+    keys: &[String],
+) -> Result<u64, StoreError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut changed: u64 = 0;
+    for key in keys {
+        statement.raw_bind_parameter(1, key)?;
+        changed = changed.saturating_add(statement.raw_execute()? as u64);
+    }
+    Ok(changed)
+}
+
 /// Runs a statement that answers nothing for each of the rows. Its parameters must be `$1`, `$2` … in
 /// the order of their numbers, so that a row's values are bound by their places.
 pub(super) fn execute_each(
@@ -250,9 +290,13 @@ fn bind(statement: &mut rusqlite::Statement<'_>, params: &[Value]) -> Result<(),
         "$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14",
         "$15", "$16", "$17", "$18", "$19", "$20", "$21", "$22", "$23", "$24", "$25", "$26",
     ];
-    for (name, value) in NAMES.iter().zip(params) {
+    for (number, value) in (1..).zip(params) {
+        let name = match NAMES.get(number - 1) {
+            Some(name) => Cow::Borrowed(*name),
+            None => Cow::Owned(format!("${number}")),
+        };
         let index = statement
-            .parameter_index(name)?
+            .parameter_index(&name)?
             .ok_or_else(|| StoreError::Database(format!("the statement has no {name}")))?;
         bind_one(statement, index, value)?;
     }
@@ -268,6 +312,7 @@ fn bind_one(
         Value::Null => statement.raw_bind_parameter(index, rusqlite::types::Null)?,
         Value::Int(int) => statement.raw_bind_parameter(index, int)?,
         Value::Text(text) => statement.raw_bind_parameter(index, text.as_str())?,
+        Value::Bytes(bytes) => statement.raw_bind_parameter(index, bytes.as_slice())?,
     }
     Ok(())
 }
@@ -280,8 +325,7 @@ fn read_column(column: ValueRef<'_>) -> Result<Value, StoreError> {
             Ok(text) => Ok(Value::Text(text.to_owned())),
             Err(_) => Err(StoreError::corrupt("a text is not UTF-8")),
         },
-        ValueRef::Real(_) | ValueRef::Blob(_) => {
-            Err(StoreError::corrupt("a column is neither integer nor text"))
-        }
+        ValueRef::Blob(bytes) => Ok(Value::Bytes(bytes.to_owned())),
+        ValueRef::Real(_) => Err(StoreError::corrupt("a column is a float")),
     }
 }

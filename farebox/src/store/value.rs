@@ -1,11 +1,11 @@
-//! The two types of column that both engines share, and rows made of them.
+//! The types of column that both engines share, and rows made of them.
 //!
-//! Every column of the schema is a 64-bit integer or a text, so one small type can carry any
-//! parameter and any answer; nothing here knows SQL.
+//! Every column of the schema is a 64-bit integer or a text, or bytes where something is kept
+//! compressed, so one small type can carry any parameter and any answer; nothing here knows SQL.
 
 use crate::store::StoreError;
 
-/// A parameter or a column: integer, text or null.
+/// A parameter or a column: integer, text, bytes or null.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// SQL NULL.
@@ -14,6 +14,8 @@ pub enum Value {
     Int(i64),
     /// TEXT.
     Text(String),
+    /// BYTEA.
+    Bytes(Vec<u8>),
 }
 
 impl From<i64> for Value {
@@ -43,6 +45,12 @@ impl From<String> for Value {
 impl From<&String> for Value {
     fn from(value: &String) -> Self {
         Self::Text(value.clone())
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(value: Vec<u8>) -> Self {
+        Self::Bytes(value)
     }
 }
 
@@ -83,8 +91,8 @@ impl Row {
         match self.next()? {
             Value::Text(text) => Ok(Some(text)),
             Value::Null => Ok(None),
-            Value::Int(_) => Err(StoreError::corrupt(
-                "an integer stands where a text belongs",
+            Value::Int(_) | Value::Bytes(_) => Err(StoreError::corrupt(
+                "something else stands where a text belongs",
             )),
         }
     }
@@ -100,8 +108,19 @@ impl Row {
         match self.next()? {
             Value::Int(int) => Ok(Some(int)),
             Value::Null => Ok(None),
-            Value::Text(_) => Err(StoreError::corrupt(
-                "a text stands where an integer belongs",
+            Value::Text(_) | Value::Bytes(_) => Err(StoreError::corrupt(
+                "something else stands where an integer belongs",
+            )),
+        }
+    }
+
+    /// The next column, bytes or null.
+    pub fn opt_bytes(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.next()? {
+            Value::Bytes(bytes) => Ok(Some(bytes)),
+            Value::Null => Ok(None),
+            Value::Int(_) | Value::Text(_) => Err(StoreError::corrupt(
+                "something else stands where bytes belong",
             )),
         }
     }

@@ -6,6 +6,7 @@
 mod app;
 mod authorisation;
 mod billing;
+mod calls;
 mod cli;
 mod crash;
 mod crash_refunds;
