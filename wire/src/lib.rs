@@ -6,7 +6,8 @@
 //!
 //! [`Endpoint::find`] tells the API behind a path. [`ask`] reads a request and [`change`] changes it,
 //! leaving every other byte as it is. An [`Observer`] is fed an answer's bytes while somebody else passes
-//! them on, and says at the end what was [`Used`].
+//! them on, and says at the end what was [`Used`]. [`compat`] translates chat completions to other formats
+//! and back.
 
 #![deny(
     clippy::arithmetic_side_effects,
@@ -23,6 +24,7 @@
 mod anthropic;
 mod asked;
 mod cohere;
+pub mod compat;
 mod endpoint;
 mod form;
 mod gemini;

@@ -7,6 +7,7 @@
 pub(crate) mod edit;
 mod number;
 pub(crate) mod skim;
+pub(crate) mod write;
 
 use std::borrow::Cow;
 use std::fmt;
