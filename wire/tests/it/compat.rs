@@ -254,8 +254,8 @@ proptest! {
 
     #[test]
     fn streams_in_any_pieces(which in any::<prop::sample::Index>(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..10)) {
-        let streams = streams();
-        let (target, body, becomes) = which.get(&streams);
+        static STREAMS: std::sync::OnceLock<Vec<(Target, Vec<u8>, PathBuf)>> = std::sync::OnceLock::new();
+        let (target, body, becomes) = which.get(STREAMS.get_or_init(streams));
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(body.len() + 1)).collect();
         cuts.extend([0, body.len()]);
         cuts.sort_unstable();
