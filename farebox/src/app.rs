@@ -9,6 +9,7 @@ use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::catalog::{FileError, Live};
 use crate::config::{Config, load_or_create_key};
 use crate::http::Throttle;
 use crate::keyring::{Keyring, KeyringError};
@@ -32,6 +33,8 @@ pub struct App {
     pub keyring: Keyring,
     /// What is charged beside the credit.
     pub fee: FeeRate,
+    /// Providers, models and what they cost.
+    pub catalog: Live,
     /// Slows down failing authentication.
     pub throttle: Throttle,
     /// What is counted.
@@ -67,6 +70,9 @@ pub enum StartError {
     /// Stripe's key or address.
     #[error("[stripe]: {0}")]
     Stripe(#[from] SettingsError),
+    /// The operator's prices.
+    #[error("[prices] file: {0}")]
+    Prices(#[from] FileError),
     /// There is no key to charge with.
     #[error(
         "[stripe] secret_key is not set: nothing could be sold. Set it, or run `farebox dev`, which \
@@ -89,6 +95,8 @@ impl App {
         let fee = FeeRate::parse(&config.topup.fee_percent);
         let fee =
             fee.map_err(|error| StartError::Config(format!("[topup] fee_percent: {error}")))?;
+        let prices = config.prices.file.clone();
+        let catalog = Live::open(&config.topup.currency, prices)?;
         let settings = config.stripe.settings().ok_or(StartError::NoStripeKey)?;
         let stripe = Stripe::new(&settings)?;
         let metrics = Arc::new(Metrics::new());
@@ -104,6 +112,7 @@ impl App {
             stripe,
             keyring,
             fee,
+            catalog,
             metrics,
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),

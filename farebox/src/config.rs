@@ -13,6 +13,7 @@ mod jobs;
 mod layers;
 mod log;
 mod network;
+mod prices;
 mod problem;
 mod reader;
 #[cfg(test)]
@@ -33,6 +34,7 @@ pub use self::{
     jobs::JobsConfig,
     log::{LogConfig, LogFormat},
     network::IpRange,
+    prices::PricesConfig,
     problem::{ConfigError, Problem},
     security::{KeyError, KeySource, SecurityConfig, load_or_create_key},
     stripe::StripeConfig,
@@ -60,6 +62,8 @@ pub struct Config {
     pub auto_topup: AutoTopupConfig,
     /// What a disputed payment means.
     pub disputes: DisputesConfig,
+    /// What calls to models cost.
+    pub prices: PricesConfig,
     /// What happens by itself.
     pub jobs: JobsConfig,
     /// What is written to standard error.
@@ -99,6 +103,7 @@ impl Config {
             auto_topup: AutoTopupConfig::read(reader, topup.min_cents),
             topup,
             disputes: DisputesConfig::read(reader),
+            prices: PricesConfig::read(reader),
             jobs: JobsConfig::read(reader),
             log: LogConfig::read(reader),
             database,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::billing::{self, AutoTopups, BillingError};
+use crate::catalog::Reloaded;
 use crate::store::jobs;
 use crate::store::{StoreError, events, idempotency, setups};
 
@@ -35,6 +36,9 @@ const ON_ITS_WAY: Duration = Duration::from_secs(60);
 
 /// How long events are remembered: Stripe lists them for 30 days, and delivers none later.
 const EVENTS_KEPT: Duration = Duration::from_secs(40 * 24 * 3600);
+
+/// How often the operator's prices are looked at.
+const PRICES: Duration = Duration::from_secs(5);
 
 /// Starts the workers and the passes; they end when the app is told to stop.
 pub fn start(app: &Arc<App>) {
@@ -74,6 +78,9 @@ pub fn start(app: &Arc<App>) {
     every(app, "automatic top-ups", sweep, move |app| {
         let auto_topups = auto_topups.clone();
         async move { auto_topups.sweep(&app).await }
+    });
+    every(app, "the operator's prices", PRICES, |app| async move {
+        Ok(reload_prices(&app))
     });
     every(app, "what is too old", PAUSE_MAX, |app| async move {
         prune(&app).await
@@ -131,6 +138,22 @@ async fn prune(app: &Arc<App>) -> Result<usize, BillingError> {
     let setups = setups::prune(&app.store.db, app.now_minus(EVENTS_KEPT)).await?;
     let all = keys.saturating_add(events).saturating_add(setups);
     Ok(usize::try_from(all).unwrap_or(usize::MAX))
+}
+
+/// Takes over the operator's prices where the file has changed. Prices that can't be read change nothing,
+/// and are told once.
+fn reload_prices(app: &App) -> usize {
+    match app.catalog.reload() {
+        Ok(Reloaded::Unchanged) => 0,
+        Ok(Reloaded::Changed) => {
+            tracing::info!("the operator's prices have changed");
+            1
+        }
+        Err(error) => {
+            tracing::error!(%error, "the operator's prices can't be used: those from before go on to count");
+            0
+        }
+    }
 }
 
 /// Runs a pass at once and then again and again, with a pause between two.

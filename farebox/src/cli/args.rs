@@ -43,6 +43,8 @@ pub(super) enum Command {
     Ledger(LedgerArgs),
     /// Compare Stripe's paid invoices, refunds and disputes with the ledger; exit code 1 where they differ
     Reconcile(ReconcileArgs),
+    /// What models cost: show it, compare it with another list, take that over
+    Prices(PricesArgs),
     /// Buy credit, or ask what became of it, through the API
     Topup(TopupArgs),
     /// Give a top-up's money back, through the API: needs a token with the permission of an operator
@@ -321,6 +323,59 @@ pub(super) struct DisputesArgs {
     pub(super) per_page: Option<i64>,
     #[command(flatten)]
     pub(super) client: ClientArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PricesArgs {
+    #[command(subcommand)]
+    pub(super) command: PricesCommand,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PricesCommand {
+    /// What counts: all lists, a provider's models, or everything about one model
+    Show {
+        /// Such as openai, or openai/gpt-4o by any name that it is called by
+        #[arg(value_name = "PROVIDER[/MODEL]")]
+        model: Option<String>,
+        /// At which time: 2026-11-01 (in UTC), a time with its zone, or Unix milliseconds; now if not given
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        at: Option<i64>,
+    },
+    /// What an import would change
+    Diff {
+        #[command(flatten)]
+        list: ListArgs,
+    },
+    /// Write what differs into your own file, which [prices] file names
+    Import {
+        #[command(flatten)]
+        list: ListArgs,
+        /// Write what is the same, too
+        #[arg(long)]
+        all: bool,
+        /// Write to this file instead
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
+        /// Where the prices are from, such as litellm-1.109.1: their versions begin with it. The file's
+        /// name if not given
+        #[arg(long, value_name = "NAME")]
+        source: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// genai-prices' data.json, LiteLLM's model_prices_and_context_window.json, or a file of Farebox's
+    pub(super) file: PathBuf,
+    /// Only models of this pattern, such as openai/gpt-* ; may be repeated
+    #[arg(long, value_name = "PROVIDER/MODEL")]
+    pub(super) only: Vec<String>,
+    /// By the prices of which time; now if not given
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(super) at: Option<i64>,
 }
 
 /// How to reach the API. The variables are the official SDKs' own.

@@ -9,6 +9,8 @@ mod holds;
 mod ledger;
 mod logging;
 mod payment_methods;
+mod price_list;
+mod prices;
 mod reading;
 mod reconcile;
 mod refunds;
@@ -69,6 +71,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Reconcile(args) => return reconcile::run(&args).await,
         Command::Refund(args) => refunds::refund(args).await?,
         Command::Disputes(args) => refunds::disputes(args).await?,
+        Command::Prices(args) => prices::run(args)?,
         Command::Topup(args) => client::topup(args).await?,
         Command::Balance(args) => client::balance(&args).await?,
         Command::Holds(args) => holds::run(args).await?,

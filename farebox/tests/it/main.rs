@@ -12,6 +12,7 @@ mod crash;
 mod crash_refunds;
 mod faults;
 mod openapi;
+mod prices;
 mod process;
 mod requests;
 mod site;

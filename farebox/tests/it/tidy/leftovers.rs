@@ -98,6 +98,7 @@ const COUNT_MONEY: &[&str] = &[
     "api/src/cents.rs",
     "api/src/topup.rs",
     "farebox/src/billing/",
+    "farebox/src/catalog/",
     "farebox/src/store/",
     "farebox/src/stripe/",
     "ledger/src/",

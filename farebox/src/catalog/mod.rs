@@ -1,0 +1,148 @@
+//! Providers, their models and what these cost: data, and how to find something in it.
+//!
+//! Prices come in layers. The operator's file goes before our corrections, and those before the list
+//! that is compiled from PyPI's `genai-prices`; the first layer that knows a model says what it costs.
+//! What no layer knows has no price, which is never the same as costing nothing.
+//!
+//! Nothing here knows an account, a request or the network. How money is computed from rates is said in
+//! `ledger::rates`; here is which rates apply.
+
+pub mod diff;
+mod file;
+pub mod import;
+mod layer;
+mod listing;
+mod live;
+mod model;
+mod number;
+mod pairs;
+mod pattern;
+mod providers;
+mod rate;
+mod read;
+
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+pub use file::FileError;
+pub use live::{Live, Reloaded};
+pub use model::{Model, PriceError, Priced};
+pub use providers::{
+    Api, BaseUrl, Cached, Credential, PathError, Provider, StreamUsage, provider, providers,
+};
+pub use rate::{per, text as published};
+
+use file::PriceFile;
+use layer::Layer;
+
+/// In which currency the compiled-in prices are.
+const CURRENCY: &str = "usd";
+
+/// Compiled from PyPI's `genai-prices` by `scripts/prices`.
+const GENAI_PRICES: &str = include_str!("genai-prices.json");
+
+/// Ours: what that list has wrong or doesn't know, each with the reason.
+const CORRECTIONS: &str = include_str!("corrections.json");
+
+/// Who holds the rights in the compiled-in list, for whoever shows it.
+pub const NOTICE: &str =
+    "genai-prices is Copyright (c) Pydantic Services Inc., under the MIT licence.";
+
+/// The compiled-in layers, read once in a process.
+static BUILT_IN: LazyLock<Result<[Arc<Layer>; 2], FileError>> = LazyLock::new(|| {
+    let read = |text| read::layer(&PriceFile::parse(text)?).map(Arc::new);
+    Ok([read(CORRECTIONS)?, read(GENAI_PRICES)?])
+});
+
+/// Everything that is known about prices.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    /// The first that knows a model counts.
+    layers: Vec<Arc<Layer>>,
+}
+
+/// There is no price, so that a call can't be paid for in advance.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "there is no price for {provider}/{model}{}: whoever runs this Farebox can add one to the file \
+     that [prices] file names, by hand or with `farebox prices import`; a call with a provider key of \
+     your own needs none",
+    .why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default()
+)]
+pub struct Unpriced {
+    /// The provider's slug.
+    pub provider: String,
+    /// The model, as it was called.
+    pub model: String,
+    /// Why that is so, where the catalogue says.
+    pub why: Option<String>,
+}
+
+impl Catalog {
+    /// The compiled-in prices, and before them those of the operator's file, if there is one.
+    ///
+    /// The compiled-in ones are in dollars. With a ledger in another currency they are left out, and only
+    /// what the operator's file says has a price.
+    ///
+    /// # Errors
+    /// [`FileError`] where the file can't be read, is no list of prices, or is in another currency than
+    /// the ledger.
+    pub fn open(currency: &str, operators: Option<&Path>) -> Result<Self, FileError> {
+        let mut layers = Vec::new();
+        if let Some(path) = operators {
+            let named = |error: FileError| FileError(format!("{}: {error}", path.display()));
+            let file = PriceFile::open(path)?;
+            if file.currency != currency {
+                let why = format!(
+                    "its prices are in {}, and the ledger's currency ([topup] currency) is {currency}",
+                    file.currency
+                );
+                return Err(named(FileError(why)));
+            }
+            layers.push(Arc::new(read::layer(&file).map_err(named)?));
+        }
+        if currency == CURRENCY {
+            layers.extend(BUILT_IN.clone()?);
+        }
+        Ok(Self { layers })
+    }
+
+    /// The model that a provider means by a name, with a price or left out on purpose.
+    pub fn lookup(&self, provider: &str, name: &str) -> Option<Arc<Model>> {
+        let name = name.to_lowercase();
+        if let Some(own) = self.in_list(provider, &name) {
+            return Some(own.clone());
+        }
+        let also = self.lists(provider).flat_map(|list| &list.also);
+        let lent = also.filter_map(|other| self.in_list(other, &name)).next();
+        lent.map(|model| Arc::new(model.lent_to(provider)))
+    }
+
+    /// The model that a provider means by a name, which has a price.
+    ///
+    /// # Errors
+    /// [`Unpriced`] where it has none.
+    pub fn find(&self, provider: &str, name: &str) -> Result<Arc<Model>, Unpriced> {
+        match self.lookup(provider, name) {
+            Some(model) if model.tariff().is_some() => Ok(model),
+            other => Err(Unpriced {
+                provider: provider.to_owned(),
+                model: name.to_owned(),
+                why: other.and_then(|model| model.why.clone()),
+            }),
+        }
+    }
+
+    fn lists(&self, provider: &str) -> impl Iterator<Item = &layer::List> {
+        let layers = self.layers.iter();
+        let provider = provider.to_owned();
+        layers.filter_map(move |layer| layer.list(&provider))
+    }
+
+    fn in_list(&self, provider: &str, name: &str) -> Option<&Arc<Model>> {
+        self.lists(provider).find_map(|list| list.find(name))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,392 @@
+//! The providers of models: where they are, what they are shown for a key, which API they speak.
+//!
+//! A table, so that nothing elsewhere needs to know a provider by name. The slugs are those of the API
+//! (contract: section 6). Providers that an operator adds come from elsewhere.
+
+/// A provider.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// Its name in paths and in `provider/model`, and of its list of prices.
+    pub slug: &'static str,
+    /// Other words for it in `provider/model`, as the catalogue of models has them (contract: 4.1).
+    pub aliases: &'static [&'static str],
+    /// Its name for people.
+    pub name: &'static str,
+    /// Where its API is.
+    pub base: BaseUrl,
+    /// How it is shown a key. The first is how it is shown the operator's; by each of them a caller may
+    /// bring one of their own.
+    pub credentials: &'static [Credential],
+    /// Which API it speaks.
+    pub api: Api,
+    /// Under which path below its base it speaks OpenAI's API: there follow `chat/completions`,
+    /// `embeddings` and `models`. None where it doesn't.
+    pub openai_root: Option<&'static str>,
+    /// When it tells a stream's usage.
+    pub stream_usage: StreamUsage,
+    /// Where its usage counts cached tokens.
+    pub cached: Cached,
+}
+
+/// Where a provider's API is.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum BaseUrl {
+    /// At one address, with a slash at its end.
+    Fixed(&'static str),
+    /// At an address for each resource: a path is `{resource}/{deployment}/{rest}`.
+    AzureOpenAi,
+}
+
+/// How a key is shown.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Credential {
+    /// In a header, with what stands before the key.
+    Header {
+        /// In lower case.
+        name: &'static str,
+        /// `Bearer `, or nothing.
+        prefix: &'static str,
+    },
+    /// As a parameter in the address.
+    Query {
+        /// Its name.
+        name: &'static str,
+    },
+}
+
+/// A provider's own API, which says how its requests and answers are read.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Api {
+    /// OpenAI's, or one like it.
+    OpenAi,
+    /// Anthropic's.
+    Anthropic,
+    /// Gemini's.
+    Gemini,
+}
+
+/// When a stream in OpenAI's format tells its usage.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum StreamUsage {
+    /// When it is asked to, by `stream_options.include_usage`.
+    Asked,
+    /// By itself. Some of these refuse a call that asks.
+    Always,
+}
+
+/// Where a provider's usage counts the tokens that it has read from a cache, or written to one.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Cached {
+    /// Among the tokens of the input.
+    Inside,
+    /// Beside them.
+    Beside,
+}
+
+/// Why there is no address for a path.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum PathError {
+    /// It would lead somewhere else than it says.
+    #[error("a path must not have . or .. in it")]
+    Dots,
+    /// It is none of Azure's.
+    #[error(
+        "the path must be {{resource}}/{{deployment}}/{{rest}}, as in my-resource/gpt-4o/chat/completions"
+    )]
+    Azure,
+}
+
+const BEARER: Credential = Credential::Header {
+    name: "authorization",
+    prefix: "Bearer ",
+};
+
+const fn header(name: &'static str) -> Credential {
+    Credential::Header { name, prefix: "" }
+}
+
+/// What most of them are: OpenAI's API at an address of their own.
+const fn like_openai(
+    slug: &'static str,
+    name: &'static str,
+    base: &'static str,
+    root: &'static str,
+    stream_usage: StreamUsage,
+) -> Provider {
+    Provider {
+        slug,
+        aliases: &[],
+        name,
+        base: BaseUrl::Fixed(base),
+        credentials: &[BEARER],
+        api: Api::OpenAi,
+        openai_root: Some(root),
+        stream_usage,
+        cached: Cached::Inside,
+    }
+}
+
+static PROVIDERS: &[Provider] = &[
+    like_openai(
+        "openai",
+        "OpenAI",
+        "https://api.openai.com/",
+        "v1/",
+        StreamUsage::Asked,
+    ),
+    Provider {
+        credentials: &[header("x-api-key"), BEARER],
+        api: Api::Anthropic,
+        openai_root: None,
+        cached: Cached::Beside,
+        ..like_openai(
+            "anthropic",
+            "Anthropic",
+            "https://api.anthropic.com/",
+            "",
+            StreamUsage::Always,
+        )
+    },
+    Provider {
+        aliases: &["google"],
+        credentials: &[
+            header("x-goog-api-key"),
+            BEARER,
+            Credential::Query { name: "key" },
+        ],
+        api: Api::Gemini,
+        ..like_openai(
+            "google-ai-studio",
+            "Google AI Studio",
+            "https://generativelanguage.googleapis.com/",
+            "v1beta/openai/",
+            StreamUsage::Always,
+        )
+    },
+    Provider {
+        aliases: &["xai"],
+        ..like_openai(
+            "grok",
+            "xAI",
+            "https://api.x.ai/",
+            "v1/",
+            StreamUsage::Always,
+        )
+    },
+    like_openai(
+        "groq",
+        "Groq",
+        "https://api.groq.com/openai/v1/",
+        "",
+        StreamUsage::Asked,
+    ),
+    like_openai(
+        "deepseek",
+        "DeepSeek",
+        "https://api.deepseek.com/",
+        "",
+        StreamUsage::Asked,
+    ),
+    like_openai(
+        "mistral",
+        "Mistral",
+        "https://api.mistral.ai/",
+        "v1/",
+        StreamUsage::Always,
+    ),
+    Provider {
+        aliases: &["perplexity"],
+        ..like_openai(
+            "perplexity-ai",
+            "Perplexity",
+            "https://api.perplexity.ai/",
+            "",
+            StreamUsage::Always,
+        )
+    },
+    like_openai(
+        "cerebras",
+        "Cerebras",
+        "https://api.cerebras.ai/",
+        "v1/",
+        StreamUsage::Always,
+    ),
+    like_openai(
+        "openrouter",
+        "OpenRouter",
+        "https://openrouter.ai/api/",
+        "v1/",
+        StreamUsage::Always,
+    ),
+    like_openai(
+        "fireworks",
+        "Fireworks",
+        "https://api.fireworks.ai/inference/v1/",
+        "",
+        StreamUsage::Always,
+    ),
+    like_openai(
+        "cohere",
+        "Cohere",
+        "https://api.cohere.com/",
+        "compatibility/v1/",
+        StreamUsage::Always,
+    ),
+    Provider {
+        base: BaseUrl::AzureOpenAi,
+        credentials: &[header("api-key"), BEARER],
+        ..like_openai("azure-openai", "Azure OpenAI", "", "", StreamUsage::Asked)
+    },
+];
+
+/// All of them.
+pub fn providers() -> &'static [Provider] {
+    PROVIDERS
+}
+
+/// The one of this slug, or of this word in `provider/model`.
+pub fn provider(name: &str) -> Option<&'static Provider> {
+    PROVIDERS
+        .iter()
+        .find(|provider| provider.slug == name || provider.aliases.contains(&name))
+}
+
+impl Provider {
+    /// The address that a path below the provider's slug leads to. The path has no slash at its
+    /// beginning; a query may follow it.
+    ///
+    /// # Errors
+    /// [`PathError`].
+    pub fn upstream(&self, path: &str) -> Result<String, PathError> {
+        let (segments, _) = path.split_once('?').unwrap_or((path, ""));
+        if segments.split(['/', '\\']).any(is_dots) {
+            return Err(PathError::Dots);
+        }
+        match self.base {
+            BaseUrl::Fixed(base) => Ok(format!("{base}{path}")),
+            BaseUrl::AzureOpenAi => {
+                let mut parts = path.splitn(3, '/');
+                let (resource, deployment, rest) = (parts.next(), parts.next(), parts.next());
+                let resource = resource.filter(|name| is_word(name, b"-"));
+                let deployment = deployment.filter(|name| is_word(name, b"-_."));
+                let (Some(resource), Some(deployment), Some(rest)) = (resource, deployment, rest)
+                else {
+                    return Err(PathError::Azure);
+                };
+                Ok(format!(
+                    "https://{resource}.openai.azure.com/openai/deployments/{deployment}/{rest}"
+                ))
+            }
+        }
+    }
+}
+
+/// Whether a segment of a path means another one, written plainly or in percent.
+fn is_dots(segment: &str) -> bool {
+    let plain = segment.to_ascii_lowercase().replace("%2e", ".");
+    matches!(plain.as_str(), "." | "..")
+}
+
+fn is_word(name: &str, also: &[u8]) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || also.contains(&byte);
+    (1..=64).contains(&name.len()) && name.bytes().all(fits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of contract, section 6.
+    #[test]
+    fn addresses() {
+        for (name, path, address) in [
+            (
+                "openai",
+                "v1/chat/completions",
+                "https://api.openai.com/v1/chat/completions",
+            ),
+            (
+                "anthropic",
+                "v1/messages",
+                "https://api.anthropic.com/v1/messages",
+            ),
+            (
+                "google-ai-studio",
+                "v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse",
+                "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse",
+            ),
+            (
+                "groq",
+                "chat/completions",
+                "https://api.groq.com/openai/v1/chat/completions",
+            ),
+            (
+                "fireworks",
+                "chat/completions",
+                "https://api.fireworks.ai/inference/v1/chat/completions",
+            ),
+            (
+                "azure-openai",
+                "my-resource/gpt-4o/chat/completions?api-version=2024-06-01",
+                "https://my-resource.openai.azure.com/openai/deployments/gpt-4o/chat/completions?api-version=2024-06-01",
+            ),
+        ] {
+            let found = provider(name).unwrap().upstream(path);
+            assert_eq!(found.as_deref(), Ok(address));
+        }
+        assert_eq!(provider("xai").unwrap().slug, "grok");
+        assert!(provider("nobody").is_none());
+    }
+
+    #[test]
+    fn paths_that_lead_elsewhere_are_refused() {
+        let azure = provider("azure-openai").unwrap();
+        for path in [
+            "evil.example/x/y",
+            "evil.example#/x/y",
+            "a@b/x/y",
+            "/x/y",
+            "resource",
+            "resource/deployment",
+            "",
+        ] {
+            assert_eq!(azure.upstream(path), Err(PathError::Azure), "{path}");
+        }
+        let openai = provider("openai").unwrap();
+        for path in [
+            "v1/../chat",
+            "..",
+            "v1/%2e%2E/chat",
+            "v1/.%2e/chat",
+            "./v1",
+            "v1\\..\\chat",
+        ] {
+            assert_eq!(openai.upstream(path), Err(PathError::Dots), "{path}");
+        }
+        assert!(openai.upstream("v1/models/gpt-4.1").is_ok());
+        assert!(openai.upstream("v1/files?x=../y").is_ok());
+    }
+
+    #[test]
+    fn every_provider_can_be_named_and_shown_a_key() {
+        let mut names: Vec<&str> = Vec::new();
+        for provider in providers() {
+            names.push(provider.slug);
+            names.extend(provider.aliases);
+            assert!(matches!(
+                provider.credentials.first(),
+                Some(Credential::Header { .. })
+            ));
+            if let BaseUrl::Fixed(base) = provider.base {
+                assert!(
+                    base.starts_with("https://") && base.ends_with('/'),
+                    "{base}"
+                );
+            }
+        }
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count, "a name means two providers");
+    }
+}
