@@ -7,6 +7,7 @@
 //! Nothing here knows an account, a request or the network. How money is computed from rates is said in
 //! `ledger::rates`; here is which rates apply.
 
+mod custom;
 pub mod diff;
 mod file;
 pub mod import;
@@ -24,6 +25,7 @@ mod read;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
+pub use custom::{CustomCost, CustomCostError};
 pub use file::FileError;
 pub use live::{Live, Reloaded};
 pub use model::{Model, PriceError, Priced};
