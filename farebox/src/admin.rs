@@ -1,8 +1,9 @@
-//! What an operator does to accounts, users and tokens, as values: the command line makes them, and
+//! What an operator does to accounts, users, tokens and markups, as values: the command line makes them, and
 //! they are carried out on the store, here or in the process that has it (`control`).
 
 use std::time::Duration;
 
+use ledger::rates::Markup;
 use ledger::{AccountId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ use crate::keyring::Keyring;
 use crate::store::StoreError;
 use crate::store::accounts::{self, User};
 use crate::store::db::Db;
+use crate::store::markups;
 use crate::store::tokens::{self, Token};
 
 /// The permissions that a token may carry: Cloudflare's (contract: section 2), and Farebox's own for what
@@ -63,6 +65,24 @@ pub enum Command {
     RevokeToken {
         /// Its id, not the token.
         id: String,
+    },
+    /// Something is added to the providers' prices from now on.
+    SetMarkup {
+        /// Whose calls; everybody's, if not given.
+        account: Option<String>,
+        /// `provider/model` as the catalogue names it, `provider`, or empty for all.
+        scope: String,
+        /// Such as `20` or `-2.5`.
+        percent: String,
+    },
+    /// All markups.
+    ListMarkups,
+    /// A markup counts no longer.
+    RemoveMarkup {
+        /// Whose calls; everybody's, if not given.
+        account: Option<String>,
+        /// As it was set.
+        scope: String,
     },
 }
 
@@ -125,6 +145,16 @@ pub async fn run(
             }
             Ok(json!({ "id": id, "status": "revoked" }))
         }
+        Command::SetMarkup {
+            account,
+            scope,
+            percent,
+        } => set_markup(db, account, scope, &percent, now).await,
+        Command::ListMarkups => {
+            let markups = markups::list(db).await?;
+            Ok(markups.iter().map(markup_json).collect())
+        }
+        Command::RemoveMarkup { account, scope } => remove_markup(db, account, &scope).await,
     }
 }
 
@@ -206,6 +236,56 @@ fn token_json(token: &Token) -> Value {
         "expires_at": token.expires_at.map(time),
         "revoked_at": token.revoked_at.map(time),
     })
+}
+
+async fn set_markup(
+    db: &Db,
+    account: Option<String>,
+    scope: String,
+    percent: &str,
+    now: Timestamp,
+) -> Result<Value, AdminError> {
+    let parsed = Markup::parse(percent).map_err(|error| {
+        AdminError::Refused(format!(
+            "{percent:?} is no percentage from -100 to 10000 with at most four decimal places: {error}"
+        ))
+    })?;
+    let markup = markups::Markup {
+        account: known_or_none(db, account).await?,
+        scope,
+        percent: parsed.to_string(),
+        updated_at: now,
+    };
+    markups::set(db, &markup).await?;
+    Ok(markup_json(&markup))
+}
+
+async fn remove_markup(db: &Db, account: Option<String>, scope: &str) -> Result<Value, AdminError> {
+    let account = known_or_none(db, account).await?;
+    if !markups::remove(db, account, scope).await? {
+        return refused("there is no such markup: `farebox markup list` shows them");
+    }
+    Ok(json!({ "scope": told_scope(scope), "status": "removed" }))
+}
+
+fn markup_json(markup: &markups::Markup) -> Value {
+    json!({
+        "account_id": markup.account.map(|account| account.to_string()),
+        "scope": told_scope(&markup.scope),
+        "percent": markup.percent,
+        "updated_at": time(markup.updated_at),
+    })
+}
+
+fn told_scope(scope: &str) -> &str {
+    if scope.is_empty() { "all" } else { scope }
+}
+
+async fn known_or_none(db: &Db, account: Option<String>) -> Result<Option<AccountId>, AdminError> {
+    match account {
+        Some(text) => known_account(db, &text).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 fn time(at: Timestamp) -> Option<String> {

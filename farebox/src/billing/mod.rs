@@ -15,6 +15,7 @@ mod holds;
 mod invoices;
 mod kept;
 mod payment_methods;
+mod markup;
 mod preview;
 mod reconcile;
 mod refunds;
@@ -43,6 +44,7 @@ pub use invoices::{InvoicePage, invoice_history};
 pub use payment_methods::{
     Removed, payment_methods, remove_payment_method, set_default_payment_method,
 };
+pub use markup::markup;
 pub use preview::invoice_preview;
 pub use reconcile::{expire_holds, unsettled_topups};
 pub use refunds::{RefundRequest, refund_topup, refunds_of, unanswered_refunds};

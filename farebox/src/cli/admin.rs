@@ -50,7 +50,8 @@ pub(super) async fn token(args: TokenArgs) -> Result<(), Failure> {
     carry_out(command, &args.output).await
 }
 
-async fn carry_out(command: Command, output: &OutputArgs) -> Result<(), Failure> {
+/// Here, or in the process that has the database.
+pub(super) async fn carry_out(command: Command, output: &OutputArgs) -> Result<(), Failure> {
     let config = serve::load(&output.config)?;
     let db = match Db::open(&config.database) {
         Ok(db) => db,

@@ -45,6 +45,8 @@ pub(super) enum Command {
     Reconcile(ReconcileArgs),
     /// What models cost: show it, compare it with another list, take that over
     Prices(PricesArgs),
+    /// What is added to the providers' prices
+    Markup(MarkupArgs),
     /// Buy credit, or ask what became of it, through the API
     Topup(TopupArgs),
     /// Give a top-up's money back, through the API: needs a token with the permission of an operator
@@ -376,6 +378,43 @@ pub(super) struct ListArgs {
     /// By the prices of which time; now if not given
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(super) at: Option<i64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MarkupArgs {
+    #[command(subcommand)]
+    pub(super) command: MarkupCommand,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum MarkupCommand {
+    /// Add so many percent from now on, or take them off
+    Set {
+        /// Such as 20, or -2.5
+        #[arg(allow_negative_numbers = true)]
+        percent: String,
+        #[command(flatten)]
+        scope: ScopeArgs,
+    },
+    /// All markups
+    List,
+    /// What was set counts no longer
+    Remove {
+        #[command(flatten)]
+        scope: ScopeArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ScopeArgs {
+    /// Whose calls; everybody's if not given
+    #[arg(long)]
+    pub(super) account: Option<String>,
+    /// Calls to what: a provider or a model of it; all if not given
+    #[arg(long, value_name = "PROVIDER[/MODEL]")]
+    pub(super) model: Option<String>,
 }
 
 /// How to reach the API. The variables are the official SDKs' own.

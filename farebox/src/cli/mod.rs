@@ -9,6 +9,7 @@ mod holds;
 mod ledger;
 mod logging;
 mod payment_methods;
+mod markup;
 mod price_list;
 mod prices;
 mod reading;
@@ -72,6 +73,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Refund(args) => refunds::refund(args).await?,
         Command::Disputes(args) => refunds::disputes(args).await?,
         Command::Prices(args) => prices::run(args)?,
+        Command::Markup(args) => markup::run(args).await?,
         Command::Topup(args) => client::topup(args).await?,
         Command::Balance(args) => client::balance(&args).await?,
         Command::Holds(args) => holds::run(args).await?,

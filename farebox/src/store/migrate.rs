@@ -41,6 +41,10 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0007_gateways.sql"),
     ),
     (8, "logs", include_str!("../../migrations/0008_logs.sql")),
+        9,
+        "markups",
+        include_str!("../../migrations/0009_markups.sql"),
+    ),
 ];
 
 /// A number of our own among PostgreSQL's advisory locks: two nodes that start at once take turns.

@@ -22,6 +22,7 @@ pub mod journal;
 mod ledger_rows;
 pub mod logs;
 pub mod lowered;
+pub mod markups;
 pub mod migrate;
 mod pattern;
 mod postgres;

@@ -1,9 +1,9 @@
-//! `farebox prices`, as an operator types it.
+//! `farebox prices` and `farebox markup`, as an operator types them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::process::{printed, run, texts};
@@ -290,4 +290,46 @@ async fn what_is_wrong_with_a_list_is_said() {
         error.contains(&format!("[prices] file: {bad}: not a list")),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn markups_are_set_by_the_names_of_the_catalogue() {
+    let here = Here::new();
+    let set = ["markup", "set", "5", "--model", "openai"];
+    let error = here.refused(&set).await;
+    assert!(
+        error.starts_with("farebox: [prices] file: prices.json: No such file"),
+        "{error}"
+    );
+    here.file("prices.json", r#"{"source":"ours","providers":{}}"#);
+    let create = ["account", "create", "--name", "Research"];
+    let account = told(&create, &here.variables).await;
+    let account = account["id"].as_str().unwrap();
+    let set = ["markup", "set", "-2.5", "--account", account];
+    let set = [&set[..], &["--model", "openai/gpt-4o-2024-08-06"]].concat();
+    let made = told(&set, &here.variables).await;
+    assert_eq!(made["scope"], "openai/gpt-4o");
+    assert_eq!(made["percent"], "-2.5");
+    assert_eq!(made["account_id"], account);
+    let made = told(&["markup", "set", "20"], &here.variables).await;
+    assert_eq!(made["scope"], "all");
+    assert_eq!(made["account_id"], Value::Null);
+    let azure = ["--model", "azure-openai"];
+    let set = [&["markup", "set", "30"], &azure[..]].concat();
+    told(&set, &here.variables).await;
+    let list = told(&["markup", "list"], &here.variables).await;
+    assert_eq!(list.as_array().unwrap().len(), 3);
+    let remove = [&["markup", "remove"], &azure[..]].concat();
+    told(&remove, &here.variables).await;
+    for (scope, why) in [
+        (
+            ["--model", "openai/gpt-9"],
+            "there is no price for openai/gpt-9",
+        ),
+        (["--model", "nobody"], "there are no prices for nobody"),
+    ] {
+        let set = [&["markup", "set", "5"], &scope[..]].concat();
+        let error = here.refused(&set).await;
+        assert!(error.contains(why), "{error}");
+    }
 }

@@ -1,4 +1,5 @@
-//! What calls cost: the compiled-in prices, and the commands that show and change them.
+//! What calls cost: the compiled-in prices, the commands that show and change them, and markups.
 
 mod commands;
 mod golden;
+mod markups;

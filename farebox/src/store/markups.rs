@@ -1,0 +1,105 @@
+//! What is added to the providers' prices, by account and model.
+
+use ledger::{AccountId, Timestamp};
+
+use crate::store::StoreError;
+use crate::store::db::Db;
+use crate::store::value::Row;
+
+/// One markup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Markup {
+    /// Whose calls; everybody's, where there is none.
+    pub account: Option<AccountId>,
+    /// `provider/model`, `provider`, or empty for all.
+    pub scope: String,
+    /// As `ledger::rates::Markup` reads it.
+    pub percent: String,
+    /// When it was set.
+    pub updated_at: Timestamp,
+}
+
+const SELECT: &str = "SELECT account_id, scope, percent, updated_at FROM markups";
+
+/// How everybody is written where an account stands.
+const EVERYBODY: &str = "";
+
+fn markup(mut row: Row) -> Result<Markup, StoreError> {
+    let account = row.text()?;
+    let parsed = account.parse().ok();
+    if parsed.is_none() && account != EVERYBODY {
+        return Err(StoreError::corrupt("a markup's account is none"));
+    }
+    Ok(Markup {
+        account: parsed,
+        scope: row.text()?,
+        percent: row.text()?,
+        updated_at: Timestamp::from_millis(row.int()?),
+    })
+}
+
+fn key(account: Option<AccountId>) -> String {
+    account.map_or_else(|| EVERYBODY.to_owned(), |account| account.to_string())
+}
+
+/// Sets a markup, in place of the one of the same account and scope.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn set(db: &Db, markup: &Markup) -> Result<(), StoreError> {
+    let sql = "INSERT INTO markups (account_id, scope, percent, updated_at) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (account_id, scope) \
+         DO UPDATE SET percent = excluded.percent, updated_at = excluded.updated_at";
+    let params = [
+        key(markup.account).into(),
+        (&markup.scope).into(),
+        (&markup.percent).into(),
+        markup.updated_at.millis().into(),
+    ];
+    db.execute(sql, &params).await.map(|_| ())
+}
+
+/// Removes a markup; false where there is none.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn remove(db: &Db, account: Option<AccountId>, scope: &str) -> Result<bool, StoreError> {
+    let sql = "DELETE FROM markups WHERE account_id = $1 AND scope = $2";
+    Ok(db
+        .execute(sql, &[key(account).into(), scope.into()])
+        .await?
+        == 1)
+}
+
+/// All of them, everybody's first.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn list(db: &Db) -> Result<Vec<Markup>, StoreError> {
+    let sql = format!("{SELECT} ORDER BY account_id, scope");
+    db.query(&sql, &[]).await?.into_iter().map(markup).collect()
+}
+
+/// The one that counts for a call of this account to this model: the account's own before everybody's, and
+/// the model's before the provider's before that for all.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn for_call(
+    db: &Db,
+    account: AccountId,
+    provider: &str,
+    model: &str,
+) -> Result<Option<Markup>, StoreError> {
+    // A scope that goes further in the same words is longer, and everybody's account is the shortest.
+    let sql = format!(
+        "{SELECT} WHERE account_id IN ($1, '') AND scope IN ($2, $3, '') \
+         ORDER BY LENGTH(account_id) DESC, LENGTH(scope) DESC LIMIT 1"
+    );
+    let params = [
+        account.to_string().into(),
+        format!("{provider}/{model}").into(),
+        provider.into(),
+    ];
+    db.query_opt(&sql, &params).await?.map(markup).transpose()
+}

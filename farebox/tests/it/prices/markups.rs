@@ -1,0 +1,119 @@
+//! What is added to the providers' prices: which markup counts for whom, and that the version says it.
+
+use farebox::admin::{self, Command};
+use farebox::billing;
+use ledger::{AccountId, Basis, Unit, Usage};
+use serde_json::Value;
+
+use crate::app::TestApp;
+use crate::on_both_engines;
+
+on_both_engines!(
+    the_nearest_markup_counts with [("FAREBOX_PRICES__MARKUP_PERCENT", "5")],
+    a_charge_has_its_markup,
+    what_is_no_markup_is_refused
+);
+
+async fn command(app: &TestApp, command: Command) -> Result<Value, String> {
+    let done = admin::run(&app.app.store.db, &app.app.keyring, command, app.app.now()).await;
+    done.map_err(|error| error.to_string())
+}
+
+async fn set(app: &TestApp, account: Option<AccountId>, scope: &str, percent: &str) {
+    let set = Command::SetMarkup {
+        account: account.map(|account| account.to_string()),
+        scope: scope.to_owned(),
+        percent: percent.to_owned(),
+    };
+    command(app, set).await.unwrap();
+}
+
+async fn markup(app: &TestApp, account: AccountId, provider: &str, model: &str) -> String {
+    let model = app.app.catalog.current().find(provider, model).unwrap();
+    let markup = billing::markup(&app.app, account, &model).await.unwrap();
+    markup.to_string()
+}
+
+async fn the_nearest_markup_counts(app: &TestApp) {
+    let other = app.another_account().await;
+    let ours = app.account;
+    let configured = markup(app, ours, "openai", "gpt-4o").await;
+    assert_eq!(configured, "5");
+    set(app, None, "", "10").await;
+    set(app, None, "openai", "20").await;
+    set(app, None, "openai/gpt-4o", "30").await;
+    set(app, Some(ours), "", "-40").await;
+    set(app, Some(ours), "openai/gpt-5", "50.5").await;
+    for (account, provider, model, percent) in [
+        (other, "anthropic", "claude-opus-5", "10"),
+        (other, "openai", "gpt-5", "20"),
+        (other, "openai", "gpt-4o-2024-08-06", "30"),
+        (ours, "openai", "gpt-4o", "-40"),
+        (ours, "openai", "gpt-5-codex", "50.5"),
+        (ours, "anthropic", "claude-opus-5", "-40"),
+    ] {
+        let found = markup(app, account, provider, model).await;
+        assert_eq!(found, percent, "{provider}/{model}");
+    }
+    // One in place of another, and none in place of one.
+    set(app, Some(ours), "", "1").await;
+    assert_eq!(markup(app, ours, "openai", "gpt-4o").await, "1");
+    let remove = Command::RemoveMarkup {
+        account: Some(ours.to_string()),
+        scope: String::new(),
+    };
+    command(app, remove.clone()).await.unwrap();
+    assert_eq!(markup(app, ours, "openai", "gpt-4o").await, "30");
+    let error = command(app, remove).await.unwrap_err();
+    assert!(error.contains("there is no such markup"), "{error}");
+    let list = command(app, Command::ListMarkups).await.unwrap();
+    let told: Vec<(&str, &str)> = list.as_array().unwrap().iter().map(told).collect();
+    let everybodys = [("all", "10"), ("openai", "20"), ("openai/gpt-4o", "30")];
+    assert_eq!(told[..3], everybodys);
+    assert_eq!(told[3..], [("openai/gpt-5", "50.5")]);
+}
+
+fn told(row: &Value) -> (&str, &str) {
+    let text = |name: &str| row[name].as_str().unwrap();
+    (text("scope"), text("percent"))
+}
+
+async fn a_charge_has_its_markup(app: &TestApp) {
+    set(app, None, "openai", "20").await;
+    let model = app.app.catalog.current().find("openai", "gpt-4o").unwrap();
+    let markup = billing::markup(&app.app, app.account, &model)
+        .await
+        .unwrap();
+    let usage = Usage::new(Basis::Reported).with(&[
+        (Unit::Input, 2000),
+        (Unit::CacheRead, 8000),
+        (Unit::Output, 500),
+    ]);
+    let priced = model.charge(app.app.now(), &usage, markup).unwrap();
+    assert_eq!(priced.charge.amount.nanos(), 24_000_000);
+    let version = &priced.version;
+    assert!(version.starts_with("genai-prices-"), "{version}");
+    assert!(version.ends_with("+20%"), "{version}");
+}
+
+async fn what_is_no_markup_is_refused(app: &TestApp) {
+    for (account, percent, why) in [
+        (None, "x", "is no percentage from -100 to 10000"),
+        (None, "-100.1", "is no percentage"),
+        (None, "1.00001", "too many digits"),
+        (Some("1"), "1", "is no account id"),
+        (
+            Some("00000000000000000000000000000009"),
+            "1",
+            "there is no account",
+        ),
+    ] {
+        let wrong = Command::SetMarkup {
+            account: account.map(str::to_owned),
+            scope: String::new(),
+            percent: percent.to_owned(),
+        };
+        let error = command(app, wrong).await.unwrap_err();
+        assert!(error.contains(why), "{percent}: {error}");
+    }
+}
