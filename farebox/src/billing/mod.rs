@@ -11,11 +11,12 @@ mod compare;
 mod customer;
 mod disputes;
 mod events;
+pub mod explanation;
 mod holds;
 mod invoices;
 mod kept;
-mod payment_methods;
 mod markup;
+mod payment_methods;
 mod preview;
 mod reconcile;
 mod refunds;
@@ -41,10 +42,10 @@ pub use holds::{
     void_hold,
 };
 pub use invoices::{InvoicePage, invoice_history};
+pub use markup::markup;
 pub use payment_methods::{
     Removed, payment_methods, remove_payment_method, set_default_payment_method,
 };
-pub use markup::markup;
 pub use preview::invoice_preview;
 pub use reconcile::{expire_holds, unsettled_topups};
 pub use refunds::{RefundRequest, refund_topup, refunds_of, unanswered_refunds};

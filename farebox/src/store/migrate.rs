@@ -41,6 +41,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0007_gateways.sql"),
     ),
     (8, "logs", include_str!("../../migrations/0008_logs.sql")),
+    (
         9,
         "markups",
         include_str!("../../migrations/0009_markups.sql"),

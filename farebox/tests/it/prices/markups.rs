@@ -1,7 +1,7 @@
 //! What is added to the providers' prices: which markup counts for whom, and that the version says it.
 
 use farebox::admin::{self, Command};
-use farebox::billing;
+use farebox::billing::{self, explanation};
 use ledger::{AccountId, Basis, Unit, Usage};
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use crate::on_both_engines;
 
 on_both_engines!(
     the_nearest_markup_counts with [("FAREBOX_PRICES__MARKUP_PERCENT", "5")],
-    a_charge_has_its_markup,
+    a_charge_with_a_markup_is_explained,
     what_is_no_markup_is_refused
 );
 
@@ -78,7 +78,7 @@ fn told(row: &Value) -> (&str, &str) {
     (text("scope"), text("percent"))
 }
 
-async fn a_charge_has_its_markup(app: &TestApp) {
+async fn a_charge_with_a_markup_is_explained(app: &TestApp) {
     set(app, None, "openai", "20").await;
     let model = app.app.catalog.current().find("openai", "gpt-4o").unwrap();
     let markup = billing::markup(&app.app, app.account, &model)
@@ -94,6 +94,20 @@ async fn a_charge_has_its_markup(app: &TestApp) {
     let version = &priced.version;
     assert!(version.starts_with("genai-prices-"), "{version}");
     assert!(version.ends_with("+20%"), "{version}");
+    let text = explanation::encode(&priced);
+    assert_eq!(explanation::decode(&text).as_ref(), Ok(&priced));
+    let lines = explanation::explain(&text).unwrap();
+    assert_eq!(lines[0], format!("rates: {version}"));
+    assert_eq!(
+        lines[1..],
+        [
+            "input: 2000 x 2.5 per million = 0.005",
+            "cache_read: 8000 x 1.25 per million = 0.01",
+            "output: 500 x 10 per million = 0.005",
+            "markup: 20%",
+            "total: 0.024",
+        ]
+    );
 }
 
 async fn what_is_no_markup_is_refused(app: &TestApp) {
