@@ -14,6 +14,7 @@ use crate::config::{Config, load_or_create_key};
 use crate::http::Throttle;
 use crate::keyring::{Keyring, KeyringError};
 use crate::metrics::Metrics;
+use crate::proxy;
 use crate::store::committer::Clock;
 use crate::store::{Store, StoreError, reversals};
 use crate::stripe::{SettingsError, Stripe};
@@ -29,6 +30,8 @@ pub struct App {
     pub store: Store,
     /// Stripe, or the sandbox that stands in its place.
     pub stripe: Stripe,
+    /// Calls providers.
+    pub upstream: reqwest::Client,
     /// Hashes tokens and seals answers.
     pub keyring: Keyring,
     /// What is charged beside the credit.
@@ -97,6 +100,8 @@ impl App {
             fee.map_err(|error| StartError::Config(format!("[topup] fee_percent: {error}")))?;
         let prices = config.prices.file.clone();
         let catalog = Live::open(&config.topup.currency, prices)?;
+        let upstream = proxy::client(&config.providers)
+            .map_err(|error| StartError::Config(format!("[providers]: {error}")))?;
         let settings = config.stripe.settings().ok_or(StartError::NoStripeKey)?;
         let stripe = Stripe::new(&settings)?;
         let metrics = Arc::new(Metrics::new());
@@ -110,6 +115,7 @@ impl App {
             throttle: Throttle::new(config.http.auth_failures_per_minute),
             store,
             stripe,
+            upstream,
             keyring,
             fee,
             catalog,

@@ -8,6 +8,7 @@
 mod auto_topup;
 mod database;
 mod disputes;
+mod gateway;
 mod http;
 mod jobs;
 mod layers;
@@ -15,6 +16,7 @@ mod log;
 mod network;
 mod prices;
 mod problem;
+mod providers;
 mod reader;
 #[cfg(test)]
 mod reference;
@@ -30,12 +32,14 @@ pub use self::{
     auto_topup::{AutoTopupConfig, Ceiling},
     database::{DatabaseConfig, DatabaseUrl},
     disputes::DisputesConfig,
+    gateway::GatewayConfig,
     http::HttpConfig,
     jobs::JobsConfig,
     log::{LogConfig, LogFormat},
     network::IpRange,
     prices::PricesConfig,
     problem::{ConfigError, Problem},
+    providers::ProvidersConfig,
     security::{KeyError, KeySource, SecurityConfig, load_or_create_key},
     stripe::StripeConfig,
     topup::TopupConfig,
@@ -62,6 +66,10 @@ pub struct Config {
     pub auto_topup: AutoTopupConfig,
     /// What a disputed payment means.
     pub disputes: DisputesConfig,
+    /// How calls to models are passed on.
+    pub gateway: GatewayConfig,
+    /// The operator's accounts at providers.
+    pub providers: ProvidersConfig,
     /// What calls to models cost.
     pub prices: PricesConfig,
     /// What happens by itself.
@@ -103,6 +111,8 @@ impl Config {
             auto_topup: AutoTopupConfig::read(reader, topup.min_cents),
             topup,
             disputes: DisputesConfig::read(reader),
+            gateway: GatewayConfig::read(reader),
+            providers: ProvidersConfig::read(reader),
             prices: PricesConfig::read(reader),
             jobs: JobsConfig::read(reader),
             log: LogConfig::read(reader),

@@ -14,6 +14,7 @@ pub mod ids;
 pub mod jobs;
 pub mod keyring;
 pub mod metrics;
+pub mod proxy;
 pub mod store;
 pub mod stripe;
 pub mod tls;

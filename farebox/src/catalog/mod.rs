@@ -12,6 +12,7 @@ pub mod diff;
 mod file;
 pub mod import;
 mod layer;
+mod limits;
 mod listing;
 mod live;
 mod model;
@@ -27,6 +28,7 @@ use std::sync::{Arc, LazyLock};
 
 pub use custom::{CustomCost, CustomCostError};
 pub use file::FileError;
+pub use limits::output_tokens_max;
 pub use live::{Live, Reloaded};
 pub use model::{Model, PriceError, Priced};
 pub use providers::{

@@ -3,6 +3,8 @@
 //! A table, so that nothing elsewhere needs to know a provider by name. The slugs are those of the API
 //! (contract: section 6). Providers that an operator adds come from elsewhere.
 
+use std::borrow::Cow;
+
 /// A provider.
 #[derive(Clone, Debug)]
 pub struct Provider {
@@ -252,6 +254,21 @@ pub fn provider(name: &str) -> Option<&'static Provider> {
 }
 
 impl Provider {
+    /// A path as the provider has it: where its API is OpenAI's below a version, that may be left out (contract:
+    /// section 6, `openai`).
+    pub fn rooted<'a>(&self, path: &'a str) -> Cow<'a, str> {
+        let is_versioned = |path: &str| {
+            let digits = path.strip_prefix('v').unwrap_or_default();
+            digits.starts_with(|first: char| first.is_ascii_digit())
+        };
+        match self.openai_root {
+            Some(root) if self.api == Api::OpenAi && !root.is_empty() && !is_versioned(path) => {
+                Cow::Owned(format!("{root}{path}"))
+            }
+            _ => Cow::Borrowed(path),
+        }
+    }
+
     /// The address that a path below the provider's slug leads to. The path has no slash at its
     /// beginning; a query may follow it.
     ///
@@ -263,7 +280,7 @@ impl Provider {
             return Err(PathError::Dots);
         }
         match self.base {
-            BaseUrl::Fixed(base) => Ok(format!("{base}{path}")),
+            BaseUrl::Fixed(base) => Ok(format!("{base}{}", self.rooted(path))),
             BaseUrl::AzureOpenAi => {
                 let mut parts = path.splitn(3, '/');
                 let (resource, deployment, rest) = (parts.next(), parts.next(), parts.next());

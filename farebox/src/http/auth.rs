@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::error::{ApiError, codes};
 use crate::http::client_address::client_address;
 use crate::store::tokens::Token;
-use crate::store::{accounts, tokens};
+use crate::store::{StoreError, accounts, tokens};
 
 /// What a token may be for, named as in Cloudflare's dashboard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub enum Permission {
     Read,
     /// Reading and changing.
     Write,
+    /// Calling models.
+    Run,
     /// What only who runs Farebox may do to an account, such as giving money back. Farebox's own.
     Operate,
 }
@@ -38,11 +40,13 @@ impl Permission {
         match self {
             Self::Read => "AI Gateway Read",
             Self::Write => "AI Gateway Write",
+            Self::Run => "AI Gateway Run",
             Self::Operate => "Farebox Operator",
         }
     }
 
-    fn granted_by(self, permissions: &[String]) -> bool {
+    /// Whether a token with these permissions has it.
+    pub fn granted_by(self, permissions: &[String]) -> bool {
         let has = |permission: Self| permissions.iter().any(|name| name == permission.name());
         // Whoever may write may read (contract: section 1, "Permission labels").
         // An operator's token may read what it has done.
@@ -253,7 +257,7 @@ async fn authenticate(app: &Arc<App>, parts: &Parts) -> Result<Who, ApiError> {
 }
 
 /// The token, where it is one and is still valid.
-async fn find_token(app: &Arc<App>, text: &str) -> Result<Option<Token>, ApiError> {
+pub async fn find_token(app: &Arc<App>, text: &str) -> Result<Option<Token>, StoreError> {
     let token = tokens::find_by_hash(&app.store.db, &app.keyring.hash_token(text)).await?;
     let now = app.now();
     Ok(token.filter(|token| {

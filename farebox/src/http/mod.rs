@@ -8,6 +8,7 @@ mod auth;
 mod body;
 mod client_address;
 mod envelope;
+mod gateway;
 mod idempotency;
 pub mod openapi;
 mod ops;

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post};
+use axum::routing::{any, delete, get, post};
 use axum::serve::ListenerExt;
 use http::{Method, StatusCode, Uri};
 use tokio::net::TcpListener;
 
 use crate::app::App;
 use crate::error::{ApiError, codes};
-use crate::http::{api, openapi, ops, request_id, webhooks};
+use crate::http::{api, gateway, openapi, ops, request_id, webhooks};
 
 /// Everything that is served on the main listener.
 pub fn router(app: Arc<App>) -> Router {
@@ -23,6 +23,7 @@ pub fn router(app: Arc<App>) -> Router {
             "/client/v4/user/tokens/verify",
             get(api::token_verify::verify),
         )
+        .route(gateway::NATIVE, any(gateway::call))
         .route("/webhooks/stripe", post(webhooks::stripe))
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(ops::readyz))

@@ -60,6 +60,8 @@ macro_rules! on_both_engines {
 pub struct TestApp {
     pub app: Arc<App>,
     pub stripe: sandbox::Stripe,
+    /// Every provider of models.
+    pub provider: sandbox::Provider,
     /// Scheme, host and port.
     pub url: String,
     pub metrics_url: String,
@@ -158,7 +160,14 @@ impl TestApp {
             livemode: false,
         });
         let stripe = stripe.await.unwrap();
-        let config = configure(&database, &stripe, options);
+        let provider = start_provider().await;
+        let sold = sold(&provider);
+        let mut all: Vec<_> = sold
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        all.extend(options);
+        let config = configure(&database, &stripe, &all);
         let ahead = Arc::new(AtomicI64::new(0));
         let app = App::start(config, clock(&ahead)).await.unwrap();
         let served = http::serve(&app).await.unwrap();
@@ -175,6 +184,7 @@ impl TestApp {
         let app = Self {
             app,
             stripe,
+            provider,
             url,
             metrics_url,
             account,
@@ -382,6 +392,43 @@ impl Drop for TestApp {
                 .expect("shutdown waits for nothing but requests under way");
         });
     }
+}
+
+/// The operator's keys at the providers that the tests sell.
+pub const PROVIDER_KEYS: &[(&str, &str)] = &[
+    ("openai", "sk-operator-openai"),
+    ("anthropic", "sk-ant-operator"),
+    ("google-ai-studio", "AIza-operator"),
+    ("grok", "xai-operator"),
+    ("groq", "gsk_operator"),
+    ("deepseek", "sk-operator-deepseek"),
+    ("mistral", "operator-mistral"),
+];
+
+pub async fn start_provider() -> sandbox::Provider {
+    let keys = PROVIDER_KEYS.iter().map(|(_, key)| (*key).to_owned());
+    let config = sandbox::ProviderConfig {
+        keys: keys.collect(),
+        ..Default::default()
+    };
+    sandbox::Provider::start(config).await.unwrap()
+}
+
+/// What makes Farebox call the sandbox's provider, with the operator's keys.
+pub fn sold(provider: &sandbox::Provider) -> [(&'static str, String); 2] {
+    let keys = PROVIDER_KEYS
+        .iter()
+        .map(|(slug, key)| format!("{slug}={key}"));
+    let urls = PROVIDER_KEYS.iter().map(|(slug, _)| match *slug {
+        "openai" | "anthropic" | "google-ai-studio" => format!("{slug}={}", provider.url()),
+        "groq" => format!("groq={}/groq/v1", provider.url()),
+        other => format!("{other}={}/{other}", provider.url()),
+    });
+    let (keys, urls): (Vec<_>, Vec<_>) = (keys.collect(), urls.collect());
+    [
+        ("FAREBOX_PROVIDERS__KEYS", keys.join(",")),
+        ("FAREBOX_PROVIDERS__URLS", urls.join(",")),
+    ]
 }
 
 /// A configuration as `dev` makes it, with webhooks and jobs quick enough for tests.

@@ -11,6 +11,7 @@ mod cli;
 mod crash;
 mod crash_refunds;
 mod faults;
+mod gateway;
 mod openapi;
 mod prices;
 mod process;

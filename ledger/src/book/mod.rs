@@ -209,6 +209,7 @@ impl Book {
 
     fn execute(&mut self, operation: &Operation, now: Timestamp) -> Result<Transfer, Refusal> {
         let at = now;
+        let resolution = |id, account, hold| Resolution::new(id, account, hold, at);
         match *operation {
             Operation::Transfer {
                 id,
@@ -250,7 +251,6 @@ impl Book {
                 expires_at,
             } => {
                 let (debit, phase) = (Account::Customer(account), Phase::Pending { expires_at });
-                let reference = reference.clone();
                 let pending = Transfer {
                     id,
                     debit,
@@ -258,7 +258,7 @@ impl Book {
                     amount: most,
                     code,
                     phase,
-                    reference,
+                    reference: reference.clone(),
                     at,
                 };
                 self.pending(pending, account, least, expires_at)
@@ -270,18 +270,9 @@ impl Book {
                 amount,
                 last,
                 ref reference,
-            } => self.post(
-                Resolution::new(id, account, hold, at),
-                amount,
-                last,
-                reference,
-            ),
-            Operation::Void { id, account, hold } => {
-                self.void(Resolution::new(id, account, hold, at))
-            }
-            Operation::Expire { id, account, hold } => {
-                self.expire(Resolution::new(id, account, hold, at))
-            }
+            } => self.post(resolution(id, account, hold), amount, last, reference),
+            Operation::Void { id, account, hold } => self.void(resolution(id, account, hold)),
+            Operation::Expire { id, account, hold } => self.expire(resolution(id, account, hold)),
         }
     }
 }

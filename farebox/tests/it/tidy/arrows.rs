@@ -21,11 +21,11 @@ const MODULES: &[(&str, &[&str])] = &[
     // `keyring` asks `store` whether the database was begun with its key.
     ("keyring", &["ids", "store"]),
     ("admin", &["ids", "keyring", "store"]),
-    // `app` holds one of everything that requests share, the throttle of `http` among them.
+    // `app` holds one of everything that requests share, the throttle of `http` and the client of `proxy` among them.
     (
         "app",
         &[
-            "catalog", "config", "http", "keyring", "metrics", "store", "stripe",
+            "catalog", "config", "http", "keyring", "metrics", "proxy", "store", "stripe",
         ],
     ),
     ("control", &["admin", "app", "keyring", "store"]),
@@ -36,10 +36,18 @@ const MODULES: &[(&str, &[&str])] = &[
         ],
     ),
     ("error", &["store"]),
+    // A call to a model: money by way of `billing` and the committer, and no HTTP of ours.
+    (
+        "proxy",
+        &[
+            "app", "billing", "catalog", "config", "ids", "store", "stripe", "tls",
+        ],
+    ),
     (
         "http",
         &[
-            "app", "billing", "config", "csv", "error", "ids", "metrics", "store", "stripe",
+            "app", "billing", "catalog", "config", "csv", "error", "ids", "metrics", "proxy",
+            "store", "stripe",
         ],
     ),
     (

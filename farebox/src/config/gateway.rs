@@ -1,0 +1,32 @@
+//! `[gateway]`
+
+use std::time::Duration;
+
+use super::reader::Reader;
+
+/// How calls to models are passed on.
+#[derive(Debug, Clone)]
+pub struct GatewayConfig {
+    /// The largest body of a call.
+    pub body_limit_bytes: usize,
+    /// How long a whole call may take.
+    pub call_max: Duration,
+    /// How long a provider may take until its answer begins.
+    pub first_byte: Duration,
+    /// How long an answer is read on whose client has left.
+    pub drain: Duration,
+    /// How much of a body a log keeps.
+    pub log_body_max: usize,
+}
+
+impl GatewayConfig {
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        Self {
+            body_limit_bytes: reader.number("gateway.body_limit_bytes", 1024..=268_435_456),
+            call_max: reader.seconds("gateway.call_max_seconds", 10..=86_400),
+            first_byte: reader.seconds("gateway.first_byte_seconds", 1..=86_400),
+            drain: reader.seconds("gateway.drain_seconds", 0..=86_400),
+            log_body_max: reader.number("gateway.log_body_bytes", 0..=16_777_216),
+        }
+    }
+}

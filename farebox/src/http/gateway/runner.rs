@@ -1,0 +1,194 @@
+//! Who calls a model, through which gateway: an extractor in a handler's signature. By `cf-aig-authorization`, or
+//! by a token of ours where the provider's SDK puts its key, or by nothing where the gateway asks nobody
+//! (contract: section 4.3).
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use ledger::AccountId;
+
+use crate::app::App;
+use crate::error::codes::THROTTLED;
+use crate::http::auth::{Permission, find_token};
+use crate::http::client_address::client_address;
+use crate::ids::TOKEN_PREFIX;
+use crate::proxy::{ProxyError, codes};
+use crate::store::gateways::{self, Gateway};
+use crate::store::tokens::Token;
+
+/// The header that is for the gateway alone.
+const GATEWAY_AUTHORIZATION: HeaderName = HeaderName::from_static("cf-aig-authorization");
+
+/// Where the SDKs of providers put a key.
+pub const KEY_HEADERS: &[&str] = &["authorization", "x-api-key", "x-goog-api-key", "api-key"];
+
+/// Whoever may call through the gateway that the path names.
+#[derive(Debug)]
+pub struct Runner {
+    /// The account: the only one that pays.
+    pub account: AccountId,
+    /// The gateway.
+    pub gateway: Gateway,
+    /// Who it is, for the record; nobody where the gateway asks no one.
+    pub name: Option<String>,
+}
+
+impl FromRequestParts<Arc<App>> for Runner {
+    type Rejection = ProxyError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ProxyError> {
+        let params = RawPathParams::from_request_parts(parts, app).await.ok();
+        let param = |wanted: &str| {
+            let found = params.iter().flatten().find(|(name, _)| *name == wanted);
+            found.map(|(_, value)| value.to_owned()).unwrap_or_default()
+        };
+        let account = param("account_id").parse().map_err(|_| no_gateway())?;
+        let gateway = gateways::find(&app.store.db, account, &param("gateway_id")).await?;
+        if let Some(gateway) = gateway {
+            let asks = gateway.settings.authentication;
+            let name = match authenticate(app, parts, account).await {
+                Err(error) if asks => return Err(error),
+                name => name.ok(),
+            };
+            return Ok(Self {
+                account,
+                gateway,
+                name,
+            });
+        }
+        // What gateways there are is for its account to know.
+        let name = authenticate(app, parts, account).await?;
+        if param("gateway_id") != gateways::DEFAULT_ID {
+            return Err(no_gateway());
+        }
+        let gateway = gateways::get_or_create_default(&app.store.db, account, app.now()).await?;
+        Ok(Self {
+            account,
+            gateway,
+            name: Some(name),
+        })
+    }
+}
+
+fn no_gateway() -> ProxyError {
+    let message =
+        "Please configure AI Gateway: this account has no gateway of that name, but for default";
+    ProxyError::bad_request(codes::NO_GATEWAY, message)
+}
+
+async fn authenticate(
+    app: &Arc<App>,
+    parts: &Parts,
+    account: AccountId,
+) -> Result<String, ProxyError> {
+    let Some(text) = token_of(&parts.headers, parts.uri.query()) else {
+        let message = "Unauthorized: send cf-aig-authorization: Bearer <token>, or the token in the place \
+             of the provider's key";
+        return Err(unauthorized(message));
+    };
+    let found = find_token(app, text).await?;
+    let token = found.filter(|token| token.account == account);
+    let token = token.ok_or_else(|| failed(app, parts))?;
+    match Permission::Run.granted_by(&token.permissions) {
+        true => Ok(name(&token)),
+        false => {
+            let message = format!(
+                "Unauthorized: the token lacks the permission {}: make one that has it",
+                Permission::Run.name()
+            );
+            Err(ProxyError::new(
+                StatusCode::FORBIDDEN,
+                codes::UNAUTHORIZED,
+                message,
+            ))
+        }
+    }
+}
+
+fn name(token: &Token) -> String {
+    format!("token:{}", token.id)
+}
+
+fn unauthorized(message: impl Into<String>) -> ProxyError {
+    ProxyError::new(StatusCode::UNAUTHORIZED, codes::UNAUTHORIZED, message)
+}
+
+/// Counts a failed attempt; past the limit the refusal becomes 429.
+fn failed(app: &Arc<App>, parts: &Parts) -> ProxyError {
+    app.metrics.authentication_failed();
+    let address = client_address(app, &parts.headers, &parts.extensions);
+    match app.throttle.failed(address, Instant::now()) {
+        Ok(()) => unauthorized(
+            "Unauthorized: the token is unknown, expired, revoked, or another account's",
+        ),
+        Err(wait) => {
+            let message =
+                "Too many failed attempts to authenticate from this address: wait for Retry-After";
+            let seconds = wait.as_secs().saturating_add(1);
+            ProxyError::new(StatusCode::TOO_MANY_REQUESTS, THROTTLED, message).after(seconds)
+        }
+    }
+}
+
+/// The token, where it is meant to be or where an SDK puts its key.
+fn token_of<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Option<&'a str> {
+    if let Some(value) = headers.get(GATEWAY_AUTHORIZATION) {
+        return value.to_str().ok().map(bare);
+    }
+    let shown = KEY_HEADERS.iter().filter_map(|name| headers.get(*name));
+    let shown = shown.filter_map(|value| value.to_str().ok()).map(bare);
+    let queried = query.into_iter().flat_map(|query| query.split('&'));
+    let queried = queried.filter_map(|pair| pair.strip_prefix("key="));
+    shown.chain(queried).find(|text| is_token_text(text))
+}
+
+fn bare(value: &str) -> &str {
+    let scheme = value
+        .get(..7)
+        .filter(|scheme| scheme.eq_ignore_ascii_case("bearer "));
+    scheme.map_or(value, |_| value[7..].trim())
+}
+
+/// Whether a header has a token of ours.
+pub fn is_token(value: &HeaderValue) -> bool {
+    value.to_str().is_ok_and(|text| is_token_text(bare(text)))
+}
+
+/// Whether a text is a token of ours, as far as its looks tell.
+pub fn is_token_text(text: &str) -> bool {
+    text.starts_with(TOKEN_PREFIX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{self, Credential};
+
+    #[test]
+    fn a_token_is_found_wherever_a_provider_wants_its_key() {
+        for provider in catalog::providers() {
+            for credential in provider.credentials {
+                match credential {
+                    Credential::Header { name, .. } => {
+                        assert!(KEY_HEADERS.contains(name), "{name}")
+                    }
+                    Credential::Query { name } => assert_eq!(*name, "key"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_is_read_with_its_scheme_and_without() {
+        for text in ["fbx_1", "Bearer fbx_1", "bearer  fbx_1"] {
+            assert_eq!(bare(text), "fbx_1");
+            assert!(is_token(&HeaderValue::from_static(text)));
+        }
+        for text in ["", "Bearer sk-1", "Basic fbx_1", "ключ-fbx_1"] {
+            assert!(!is_token_text(bare(text)), "{text}");
+        }
+    }
+}

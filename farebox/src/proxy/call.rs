@@ -1,0 +1,97 @@
+//! A call as it came, and where it is to go: what every phase reads and none changes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use ledger::{AccountId, Timestamp};
+
+use crate::catalog::{PathError, Provider};
+use crate::ids::LogId;
+use crate::store::gateways::Gateway;
+
+/// A call that came through a gateway.
+#[derive(Debug)]
+pub struct Call {
+    /// Its id, and its log's.
+    pub id: LogId,
+    /// When it came, by the ledger's clock.
+    pub at: Timestamp,
+    /// When it came, for durations.
+    pub begun: Instant,
+    /// Who pays.
+    pub account: AccountId,
+    /// The gateway with its settings.
+    pub gateway: Arc<Gateway>,
+    /// Who called, for the record; nobody where the gateway asks no one.
+    pub caller: Option<String>,
+    /// Where it goes.
+    pub target: Target,
+    /// The request's method.
+    pub method: Method,
+    /// The path below the provider, with its query, without a slash at its beginning.
+    pub path: String,
+    /// The client's headers, without what was meant for the gateway.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// What the gateway was told in headers of its own.
+    pub wishes: Wishes,
+    /// Whether it came by the OpenAI-compatible endpoint.
+    pub compatibility: bool,
+}
+
+impl Call {
+    /// A header as text; nothing where it isn't there or is no text.
+    pub fn header(&self, name: &http::HeaderName) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// A provider that calls can go to.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The provider.
+    pub provider: &'static Provider,
+    /// What the operator has put in the place of its address, with a slash at its end.
+    pub instead: Option<String>,
+}
+
+impl Target {
+    /// The address that a path below the provider leads to.
+    ///
+    /// # Errors
+    /// Where the path leads elsewhere than it says.
+    pub fn url(&self, path: &str) -> Result<String, PathError> {
+        let url = self.provider.upstream(path)?;
+        Ok(match &self.instead {
+            Some(base) => format!("{base}{}", self.provider.rooted(path)),
+            None => url,
+        })
+    }
+}
+
+/// What a client wants of the gateway itself (contract: section 4.3), read and checked.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    /// `cf-aig-no-wholesale`: not the operator's key.
+    pub no_wholesale: bool,
+    /// `cf-aig-metadata`.
+    pub metadata: BTreeMap<String, serde_json::Value>,
+    /// `cf-aig-collect-log`: whether there is to be a log, whatever the gateway says.
+    pub collect_log: Option<bool>,
+    /// `cf-aig-collect-log-payload`: whether it is to have what was said.
+    pub collect_payload: Option<bool>,
+    /// `cf-aig-event-id`.
+    pub event_id: Option<String>,
+    /// `cf-aig-request-timeout`: how long until the first byte.
+    pub timeout: Option<Duration>,
+    /// `cf-aig-max-attempts`.
+    pub attempts: Option<u32>,
+    /// `cf-aig-retry-delay`.
+    pub retry_delay: Option<Duration>,
+    /// `cf-aig-backoff`.
+    pub backoff: Option<crate::store::gateways::Backoff>,
+}

@@ -1,0 +1,110 @@
+//! Whose key a call goes with (contract: section 4.2): the one that the request brings, or else the operator's,
+//! for which the account pays. Nobody's is used who doesn't know the caller.
+
+use http::HeaderMap;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::app::App;
+use crate::catalog::Credential;
+use crate::proxy::call::{Call, Target};
+use crate::proxy::error::{ProxyError, codes};
+use crate::store::logs::KeySource;
+
+/// Whose key a call goes with.
+#[derive(Debug)]
+pub enum Key {
+    /// The request brought its own: it is passed on as it came, and costs nothing here.
+    Own,
+    /// The operator's: the call is paid for out of the account's credit.
+    Operators(SecretString),
+}
+
+impl Key {
+    /// Whether it is the operator's.
+    pub const fn is_operators(&self) -> bool {
+        matches!(self, Self::Operators(_))
+    }
+
+    /// As logs call it.
+    pub const fn source(&self) -> KeySource {
+        match self {
+            Self::Own => KeySource::Request,
+            Self::Operators(_) => KeySource::Operator,
+        }
+    }
+}
+
+/// Chooses the key.
+///
+/// # Errors
+/// Where there is none that the call may go with.
+pub fn choose(app: &App, call: &Call) -> Result<Key, ProxyError> {
+    if brings_own(&call.target, &call.headers, &call.path) {
+        return Ok(Key::Own);
+    }
+    let slug = call.target.provider.slug;
+    if call.gateway.settings.byok_only || call.wishes.no_wholesale {
+        let message = format!(
+            "The request brings no key for {slug}, and the operator's may not be used here (byok_only or \
+             cf-aig-no-wholesale): send your own in the provider's header"
+        );
+        return Err(ProxyError::bad_request(codes::OWN_KEY_ONLY, message));
+    }
+    if call.caller.is_none() {
+        let message = "Unauthorized: without a key of your own a call is paid for by the account, which takes \
+             cf-aig-authorization with a token that may run";
+        let status = http::StatusCode::UNAUTHORIZED;
+        return Err(ProxyError::new(status, codes::UNAUTHORIZED, message));
+    }
+    let key = app.config.providers.keys.get(slug);
+    key.cloned().map(Key::Operators).ok_or_else(|| {
+        let message = format!(
+            "{slug} is not sold here: whoever runs this gateway has no key for it. Send your own in the \
+             provider's header"
+        );
+        ProxyError::bad_request(codes::NOT_SOLD, message)
+    })
+}
+
+fn brings_own(target: &Target, headers: &HeaderMap, path: &str) -> bool {
+    target
+        .provider
+        .credentials
+        .iter()
+        .any(|credential| match credential {
+            Credential::Header { name, .. } => headers.contains_key(*name),
+            Credential::Query { name } => query_has(path, name),
+        })
+}
+
+fn query_has(path: &str, name: &str) -> bool {
+    let query = path.split_once('?').map_or("", |(_, query)| query);
+    let mut pairs = query.split('&').map(|pair| pair.split('=').next());
+    pairs.any(|known| known == Some(name))
+}
+
+/// The headers that go to the provider, with the key that was chosen.
+///
+/// # Errors
+/// Where the operator's key can't stand in a header.
+pub fn show(key: &Key, target: &Target, headers: &mut HeaderMap) -> Result<(), ProxyError> {
+    let Key::Operators(secret) = key else {
+        return Ok(());
+    };
+    let shown = target
+        .provider
+        .credentials
+        .iter()
+        .find_map(|credential| match credential {
+            Credential::Header { name, prefix } => Some((*name, *prefix)),
+            Credential::Query { .. } => None,
+        });
+    let (name, prefix) =
+        shown.ok_or_else(|| ProxyError::internal("the provider has no header for a key"))?;
+    let text = format!("{prefix}{}", secret.expose_secret());
+    let mut value = http::HeaderValue::from_str(&text)
+        .map_err(|_| ProxyError::internal("the operator's key can't stand in a header"))?;
+    value.set_sensitive(true);
+    headers.insert(name, value);
+    Ok(())
+}

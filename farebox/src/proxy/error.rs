@@ -1,0 +1,150 @@
+//! Why a call through the gateway did not come to an answer of its provider's, as values: who is at fault, the
+//! code that a client branches on, and what it reads. The codes are Cloudflare's where it has one for the cause
+//! (contract: section 5), and otherwise Farebox's own, 8101 and up: one code for one cause.
+
+use http::StatusCode;
+
+use crate::ids::LogId;
+use crate::store::StoreError;
+use crate::store::committer::CommitError;
+
+/// The codes of the data plane. `docs/gateway.md` has the table with what to do.
+pub mod codes {
+    /// There is no such gateway.
+    pub const NO_GATEWAY: i64 = 2001;
+    /// The provider gave no answer.
+    pub const NO_ANSWER: i64 = 2005;
+    /// There is no such provider.
+    pub const NO_PROVIDER: i64 = 2008;
+    /// The gateway wants a token with the permission to run.
+    pub const UNAUTHORIZED: i64 = 2009;
+    /// The request is not what its API takes.
+    pub const BAD_FORMAT: i64 = 2019;
+    /// Less credit is available than the call needs at least.
+    pub const NO_CREDIT: i64 = 2021;
+    /// There is no key under that alias.
+    pub const NO_STORED_KEY: i64 = 2040;
+    /// The model has no price.
+    pub const NO_PRICE: i64 = 8101;
+    /// Neither the request nor the gateway has a key for the provider, and the operator's may not be used.
+    pub const OWN_KEY_ONLY: i64 = 8102;
+    /// The operator has no key for the provider.
+    pub const NOT_SOLD: i64 = 8103;
+    /// The path is none that is metered, so that it can't be paid for in advance.
+    pub const NOT_METERED: i64 = 8104;
+    /// The account's own spending limit would be passed.
+    pub const ACCOUNT_LIMIT: i64 = 8105;
+    /// New spending is frozen while a payment is disputed.
+    pub const FROZEN: i64 = 8106;
+    /// The provider took longer than the request's time limit.
+    pub const TIMED_OUT: i64 = 8107;
+    /// The body is larger than the gateway takes.
+    pub const TOO_LARGE: i64 = 8108;
+    /// A header of the gateway's own can't be read.
+    pub const BAD_HEADER: i64 = 8109;
+    /// The provider's address is one that calls must not go to.
+    pub const ADDRESS: i64 = 8110;
+    /// Something went wrong here.
+    pub const INTERNAL: i64 = 8100;
+}
+
+/// A refusal or a failure, as a client of the data plane sees it.
+#[derive(Clone, Debug)]
+pub struct ProxyError {
+    /// 4xx is the client's to mend, 5xx is ours or the provider's.
+    pub status: StatusCode,
+    /// One for each cause.
+    pub code: i64,
+    /// What happened, and what to do.
+    pub message: String,
+    /// After how many seconds it makes sense to ask again.
+    pub retry_after: Option<u64>,
+    /// The call's log, where it has one.
+    pub log: Option<LogId>,
+    /// For the log alone.
+    pub internal: Option<String>,
+}
+
+impl ProxyError {
+    /// An error with its code and message.
+    pub fn new(status: StatusCode, code: i64, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            retry_after: None,
+            log: None,
+            internal: None,
+        }
+    }
+
+    /// A client's mistake.
+    pub fn bad_request(code: i64, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// The same with `Retry-After`.
+    pub fn after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// The same of the call with this log.
+    pub fn of(self, log: LogId) -> Self {
+        Self {
+            log: Some(log),
+            ..self
+        }
+    }
+
+    /// Something went wrong here; the client learns nothing but that.
+    pub fn internal(cause: impl std::fmt::Display) -> Self {
+        let message = "Something went wrong in the gateway: quote cf-ray to whoever runs it";
+        Self {
+            internal: Some(cause.to_string()),
+            ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, codes::INTERNAL, message)
+        }
+    }
+
+    /// The provider gave no answer that could be passed on.
+    pub fn no_answer(cause: impl std::fmt::Display) -> Self {
+        let message = "Failed to get response from provider: nothing was charged. Ask again";
+        Self {
+            internal: Some(cause.to_string()),
+            ..Self::new(StatusCode::BAD_GATEWAY, codes::NO_ANSWER, message)
+        }
+    }
+}
+
+impl From<StoreError> for ProxyError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Database(_) | StoreError::Closed => {
+                let message =
+                    "The gateway's database can't be reached just now: ask again in a moment";
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                Self {
+                    internal: Some(error.to_string()),
+                    ..Self::new(status, codes::INTERNAL, message).after(1)
+                }
+            }
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<CommitError> for ProxyError {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Store(cause) => {
+                let message =
+                    "The gateway's database can't be reached just now: ask again in a moment";
+                Self {
+                    internal: Some(cause.to_string()),
+                    ..Self::new(StatusCode::SERVICE_UNAVAILABLE, codes::INTERNAL, message).after(1)
+                }
+            }
+            CommitError::Refused(refused) => Self::internal(refused),
+        }
+    }
+}

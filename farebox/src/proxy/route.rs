@@ -1,0 +1,268 @@
+//! What a call asks for, and the most that it can cost. Pure: it reads the request and the catalogue, and
+//! decides nothing about money that is there.
+//!
+//! The bound is safe rather than close. Text is counted by its bytes where there is no tokenizer, since no token
+//! is shorter than a byte; what the request leaves open is taken for the most that its model can do.
+
+use std::sync::Arc;
+
+use ledger::rates::{Card, Markup, affordable, charge, dearest};
+use ledger::{Amount, Basis, Kind, Unit, Usage};
+use wire::{Asked, Endpoint};
+
+use crate::catalog::{Catalog, Model, output_tokens_max};
+use crate::proxy::call::Call;
+use crate::proxy::error::{ProxyError, codes};
+
+/// What an answer is taken to have at most where neither the request nor anybody else says: no model that is
+/// sold writes more.
+const OUTPUT_TOKENS_MAX: u64 = 131_072;
+
+/// What there is to read at most where the request doesn't show it: no context window that is sold is larger.
+const CONTEXT_TOKENS_MAX: u64 = 2_097_152;
+
+/// Tokens of an image at most, in any of the providers' ways of counting (OpenAI: "Calculating costs"; Anthropic:
+/// "Vision"; Gemini: 258 a tile).
+const IMAGE_TOKENS_MAX: u64 = 6_200;
+
+/// And what it has as a rule.
+const IMAGE_TOKENS_LIKELY: u64 = 1_000;
+
+/// Bytes of sound that make a token at least: 32 tokens a second (Gemini: "Audio understanding") of sound at 8
+/// kbit a second.
+const AUDIO_BYTES_PER_TOKEN: u64 = 32;
+
+/// Bytes of sound that last a millisecond at least, at 8 kbit a second.
+const AUDIO_BYTES_PER_MS: u64 = 1;
+
+/// How often a provider's own tools are used at most, where the request doesn't say.
+const TOOL_CALLS_MAX: u64 = 25;
+
+/// How many bytes of text make a token, where an answer has to be guessed at: few enough to be no gift.
+pub const BYTES_PER_TOKEN: u64 = 3;
+
+/// What a call asks for, as far as the gateway has to know.
+#[derive(Debug)]
+pub struct Route {
+    /// The API at its provider.
+    pub endpoint: Endpoint,
+    /// What it asks for.
+    pub asked: Asked,
+    /// The model's name in the request.
+    pub model: String,
+}
+
+/// A call whose cost is bounded.
+#[derive(Debug)]
+pub struct Bound {
+    /// The model in the catalogue.
+    pub model: Arc<Model>,
+    /// The rates that count for it.
+    pub card: Card,
+    /// What is added to them.
+    pub markup: Markup,
+    /// What it uses at most, without what it writes.
+    pub input: Usage,
+    /// What it writes, as the dearest that it may be; none where it writes no tokens.
+    pub output: Option<Unit>,
+    /// The output limit that the bound is made with.
+    pub limit: u64,
+    /// How many answers, each up to the limit.
+    pub choices: u64,
+    /// What it costs at most.
+    pub most: Amount,
+    /// What it costs with the least output that it can be asked for.
+    pub least: Amount,
+}
+
+/// Reads what a call asks for; nothing where its path is none that is metered.
+///
+/// # Errors
+/// Where the body is not what the API takes.
+pub fn route(call: &Call) -> Result<Option<Route>, ProxyError> {
+    if call.method != http::Method::POST {
+        return Ok(None);
+    }
+    let Some(endpoint) = Endpoint::find(call.target.provider.slug, &call.path) else {
+        return Ok(None);
+    };
+    let content_type = call.headers.get(http::header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    let asked = wire::ask(
+        &endpoint,
+        content_type.unwrap_or("application/json"),
+        &call.body,
+        &mut |_| (),
+    );
+    let asked =
+        asked.map_err(|error| ProxyError::bad_request(codes::BAD_FORMAT, error.to_string()))?;
+    let Some(model) = asked.model.clone() else {
+        let message = "the request names no model: add model";
+        return Err(ProxyError::bad_request(codes::BAD_FORMAT, message));
+    };
+    Ok(Some(Route {
+        endpoint,
+        asked,
+        model,
+    }))
+}
+
+impl Route {
+    /// The model in the catalogue.
+    ///
+    /// # Errors
+    /// Where it has no price, or the work goes on after the answer.
+    pub fn model(&self, call: &Call, catalog: &Catalog) -> Result<Arc<Model>, ProxyError> {
+        if self.asked.is_deferred {
+            let message = "what goes on after its answer can't be paid for in advance: ask for the answer \
+                 itself, or send a provider key of your own";
+            return Err(ProxyError::bad_request(codes::NOT_METERED, message));
+        }
+        let model = catalog.find(call.target.provider.slug, &self.model);
+        model.map_err(unpriced)
+    }
+
+    /// Bounds what the call can cost.
+    ///
+    /// # Errors
+    /// Where the model has no price for what is asked of it.
+    pub fn bound(
+        &self,
+        call: &Call,
+        model: Arc<Model>,
+        markup: Markup,
+    ) -> Result<Bound, ProxyError> {
+        let card = model.card(call.at, &self.asked.terms);
+        let card = card.map_err(unpriced)?;
+        let input = self.input(&card).map_err(unpriced)?;
+        let output = self.output(&card, &input).map_err(unpriced)?;
+        let known = || output_tokens_max(call.target.provider.slug, &self.model);
+        let limit = self.asked.output_limit.or_else(known);
+        let limit = limit.unwrap_or(OUTPUT_TOKENS_MAX);
+        let choices = self.asked.choices.max(1);
+        let cost = |limit: u64| {
+            let mut usage = input.clone();
+            if let Some(unit) = output {
+                usage.add(unit, limit.saturating_mul(choices));
+            }
+            let charged = charge(&card, &model.charged(&usage), markup);
+            charged.map(|charge| charge.amount).map_err(unpriced)
+        };
+        let least = cost(self.asked.output_limit_min.min(limit))?;
+        let most = cost(limit)?;
+        Ok(Bound {
+            model,
+            card,
+            markup,
+            input,
+            output,
+            limit,
+            choices,
+            most,
+            least,
+        })
+    }
+
+    /// The most that the call uses besides what it writes.
+    fn input(&self, card: &Card) -> Result<Usage, ledger::rates::ChargeError> {
+        let asked = &self.asked;
+        let mut usage = Usage::new(Basis::Estimated);
+        usage.terms.clone_from(&asked.terms);
+        let tokens = self.input_tokens();
+        let units: Vec<Unit> = asked.units(Kind::InputToken).collect();
+        if !units.is_empty() {
+            usage.add(dearest(card, &units, tokens)?, tokens);
+        }
+        for (unit, most) in &asked.may_use {
+            let quantity = match unit.kind() {
+                Kind::InputToken | Kind::OutputToken => continue,
+                Kind::Call if *unit == Unit::Request => 1,
+                Kind::Call => most.unwrap_or(TOOL_CALLS_MAX),
+                Kind::Character => most.unwrap_or(asked.input.text_bytes),
+                Kind::Time => most.unwrap_or(asked.input.audio_bytes / AUDIO_BYTES_PER_MS),
+                Kind::Piece => most.unwrap_or(asked.choices),
+            };
+            // What this model doesn't sell, it doesn't do.
+            if card.rate(*unit).is_some() {
+                usage.add(*unit, quantity);
+            }
+        }
+        Ok(usage)
+    }
+
+    fn input_tokens(&self) -> u64 {
+        let input = &self.asked.input;
+        if input.is_open {
+            return CONTEXT_TOKENS_MAX;
+        }
+        let shown = input
+            .text_tokens_max()
+            .saturating_add(input.images.saturating_mul(IMAGE_TOKENS_MAX))
+            .saturating_add(input.audio_bytes / AUDIO_BYTES_PER_TOKEN)
+            .saturating_add(input.file_bytes);
+        shown.min(CONTEXT_TOKENS_MAX)
+    }
+
+    fn output(
+        &self,
+        card: &Card,
+        input: &Usage,
+    ) -> Result<Option<Unit>, ledger::rates::ChargeError> {
+        let units: Vec<Unit> = self.asked.units(Kind::OutputToken).collect();
+        if units.is_empty() {
+            return Ok(None);
+        }
+        dearest(card, &units, input.input_tokens()).map(Some)
+    }
+}
+
+impl Bound {
+    /// The output limit that `held` pays for, where it is lower than the one that the call has.
+    ///
+    /// # Errors
+    /// Where the ledger can't price it, which the bound rules out.
+    pub fn clamped(&self, held: Amount) -> Result<Option<u64>, ProxyError> {
+        let Some(unit) = self.output.filter(|_| held < self.most) else {
+            return Ok(None);
+        };
+        let paid = affordable(&self.card, &self.input, unit, held, self.markup);
+        let paid = paid.map_err(ProxyError::internal)?.unwrap_or_default();
+        let limit = paid / self.choices;
+        Ok((limit < self.limit).then_some(limit))
+    }
+
+    /// What the call is guessed to have read where its provider doesn't say: what is likely, and not the most
+    /// that it could be.
+    pub fn guess(&self, route: &Route) -> Usage {
+        let mut guess = Usage::new(Basis::Estimated);
+        guess.terms.clone_from(&self.input.terms);
+        for (unit, quantity) in self.input.iter().filter(|(unit, _)| !unit_is_read(*unit)) {
+            if !matches!(unit.kind(), Kind::Call) || unit == Unit::Request {
+                guess.add(unit, quantity);
+            }
+        }
+        let input = &route.asked.input;
+        let text = input
+            .text_bytes
+            .div_ceil(BYTES_PER_TOKEN)
+            .saturating_add(input.tokens);
+        let images = input.images.saturating_mul(IMAGE_TOKENS_LIKELY);
+        let read = text
+            .saturating_add(images)
+            .saturating_add(input.pieces.saturating_mul(4));
+        let reads_tokens = route.asked.units(Kind::InputToken).next();
+        if let Some(unit) = reads_tokens.filter(|_| self.input.input_tokens() > 0) {
+            let unit = self.card.rate(Unit::Input).map_or(unit, |_| Unit::Input);
+            guess.add(unit, read);
+        }
+        guess
+    }
+}
+
+fn unpriced(error: impl std::fmt::Display) -> ProxyError {
+    ProxyError::bad_request(codes::NO_PRICE, error.to_string())
+}
+
+fn unit_is_read(unit: Unit) -> bool {
+    unit.kind() == Kind::InputToken
+}

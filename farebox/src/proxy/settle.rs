@@ -1,0 +1,149 @@
+//! A call is paid for: what it cost is posted, the rest of its hold released and its log written, all in one
+//! transaction. The last byte of an answer leaves after it.
+//!
+//! Whatever happens to the client, this happens once: the transfer's id derives from the call's. Nothing is ever
+//! settled in a destructor; what dies before this point leaves a hold that expires.
+
+use std::sync::Arc;
+
+use ledger::{Account, Amount, Basis, Code, Operation, TransferId};
+
+use crate::app::App;
+use crate::billing::explanation;
+use crate::catalog::Priced;
+use crate::ids;
+use crate::proxy::call::Call;
+use crate::proxy::error::ProxyError;
+use crate::proxy::reserve::Held;
+use crate::proxy::route::Bound;
+use crate::store::charges::{self, NewCharge};
+use crate::store::committer::{Attached, Entry};
+use crate::store::logs::{NewCall, NewLog};
+
+/// What a call that was paid for in advance has come to.
+#[derive(Clone, Copy, Debug)]
+pub struct Paid<'a> {
+    /// What was held.
+    pub held: Held,
+    /// How its cost was bounded.
+    pub bound: &'a Bound,
+    /// What it cost; nothing where its provider answered with an error, or not at all.
+    pub priced: Option<&'a Priced>,
+}
+
+/// Settles a call, and writes its log. Without anything held there is only the log.
+///
+/// # Errors
+/// [`ProxyError`] where the store failed; the same again is harmless.
+pub async fn settle(
+    app: &Arc<App>,
+    call: &Call,
+    paid: Option<Paid<'_>>,
+    log: Option<NewLog>,
+) -> Result<Amount, ProxyError> {
+    let mut operations = Vec::new();
+    let mut charge = None;
+    if let Some(paid) = &paid {
+        operations = postings(call, paid);
+        charge = paid.priced.map(|priced| explained(call, paid, priced));
+    }
+    let charged = paid.as_ref().map_or(Amount::ZERO, Paid::charged);
+    if let Some(overrun) = paid
+        .as_ref()
+        .map(Paid::overrun)
+        .filter(|over| over.is_positive())
+    {
+        tracing::error!(
+            call = %call.id, account = %call.account, %charged, %overrun,
+            "a call cost more than was held for it: its bound was wrong, and the rest is written off"
+        );
+    }
+    if log.is_none() && operations.is_empty() {
+        return Ok(charged);
+    }
+    let attached = Attached::Call(Box::new(NewCall {
+        id: call.id,
+        account: call.account,
+        gateway: call.gateway.seq,
+        charge,
+        log,
+    }));
+    let entry = Entry {
+        operations,
+        attached: Some(attached),
+    };
+    app.store.committer.commit(entry).await?;
+    Ok(charged)
+}
+
+impl Paid<'_> {
+    fn cost(&self) -> Amount {
+        self.priced
+            .map_or(Amount::ZERO, |priced| priced.charge.amount)
+    }
+
+    /// What is taken: never more than was held, so that no call takes a customer below zero.
+    fn charged(&self) -> Amount {
+        self.cost().min(self.held.amount)
+    }
+
+    /// What it cost beyond that: the operator's loss.
+    fn overrun(&self) -> Amount {
+        self.cost()
+            .checked_sub(self.charged())
+            .unwrap_or(Amount::ZERO)
+    }
+}
+
+fn settlement_of(call: &Call) -> TransferId {
+    ids::transfer_for("call settled", &call.id.to_string())
+}
+
+fn postings(call: &Call, paid: &Paid<'_>) -> Vec<Operation> {
+    let mut operations = vec![Operation::Post {
+        id: settlement_of(call),
+        account: call.account,
+        hold: paid.held.hold,
+        amount: paid.charged(),
+        last: true,
+        // What an invoice has a line for.
+        reference: format!("{}/{}", call.target.provider.slug, paid.bound.model.id),
+    }];
+    if paid.overrun().is_positive() {
+        operations.push(Operation::Transfer {
+            id: ids::transfer_for("call overrun", &call.id.to_string()),
+            debit: Account::WriteOffs,
+            credit: Account::Revenue,
+            amount: paid.overrun(),
+            code: Code::WriteOff,
+            reference: call.id.to_string(),
+        });
+    }
+    operations
+}
+
+fn explained(call: &Call, paid: &Paid<'_>, priced: &Priced) -> NewCharge {
+    let units = priced.usage.iter();
+    let terms = priced.usage.terms.iter();
+    NewCharge {
+        provider: call.target.provider.slug.to_owned(),
+        model: paid.bound.model.id.clone(),
+        units: units
+            .map(|(unit, quantity)| (unit.name().to_owned(), quantity))
+            .collect(),
+        terms: terms
+            .map(|(term, value)| (term.name().to_owned(), value.clone()))
+            .collect(),
+        basis: match priced.usage.basis {
+            Basis::Reported => charges::Basis::Reported,
+            Basis::Estimated => charges::Basis::Estimated,
+        },
+        cost: Some(priced.charge.amount),
+        charged: paid.charged(),
+        overrun: paid.overrun(),
+        rate: Some(priced.version.clone()),
+        explanation: Some(explanation::encode(priced)),
+        hold: Some(paid.held.hold),
+        transfer: Some(settlement_of(call)),
+    }
+}

@@ -1,0 +1,242 @@
+//! Streams: passed on as they come, settled before their last byte, whatever becomes of either end.
+
+use std::time::Duration;
+
+use farebox::store::charges;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use super::{Told, chat, nanos, runner, send, to};
+use crate::app::TestApp;
+
+const GIVEN: i64 = 1_000_000_000;
+
+fn streaming(words: &str) -> Value {
+    json!({"model": "gpt-4o", "stream": true, "max_tokens": 2000,
+        "messages": [{"role": "user", "content": words}]})
+}
+
+async fn basis(app: &TestApp, told: &Told) -> charges::Basis {
+    let id = told.header("cf-aig-log-id").parse().unwrap();
+    let found = charges::find(&app.app.store.db, app.account, id)
+        .await
+        .unwrap();
+    found.expect("a charge").charge.basis
+}
+
+async fn a_stream_is_passed_on_and_settled_before_its_end(app: &TestApp) {
+    app.give(100).await;
+    let token = runner(app).await;
+    let told = chat(app, &token, streaming("one two")).await;
+    assert_eq!(
+        told.header("content-type"),
+        "text/event-stream; charset=utf-8"
+    );
+    assert!(told.text.ends_with("data: [DONE]\n\n"), "{}", told.text);
+    // The usage that the gateway asks for is not for a client who hasn't.
+    assert!(!told.text.contains("prompt_tokens"), "{}", told.text);
+    assert_eq!(nanos(app).await, GIVEN - (2 * 2500 + 5 * 10_000));
+    assert_eq!(basis(app, &told).await, charges::Basis::Reported);
+    let mut body = streaming("one two");
+    body["stream_options"] = json!({"include_usage": true});
+    let told = chat(app, &token, body).await;
+    assert!(told.text.contains("\"prompt_tokens\":2"), "{}", told.text);
+}
+
+async fn a_stream_of_anthropics_and_one_of_googles(app: &TestApp) {
+    app.give(100).await;
+    let token = runner(app).await;
+    let body = json!({"model": "claude-sonnet-4-5", "max_tokens": 20, "stream": true,
+        "messages": [{"role": "user", "content": "one two"}]});
+    let request = to(app, "anthropic/v1/messages").header("x-api-key", &token);
+    let told = send(
+        request
+            .header("anthropic-version", "2023-06-01")
+            .json(&body),
+    )
+    .await;
+    assert!(told.text.contains("message_stop"), "{}", told.text);
+    let anthropics = 2 * 3000 + 5 * 15_000;
+    assert_eq!(nanos(app).await, GIVEN - anthropics);
+    let body = json!({"contents": [{"role": "user", "parts": [{"text": "one two"}]}]});
+    for alt in ["?alt=sse", ""] {
+        let before = nanos(app).await;
+        let path =
+            format!("google-ai-studio/v1beta/models/gemini-2.5-flash:streamGenerateContent{alt}");
+        let told = send(to(app, &path).header("x-goog-api-key", &token).json(&body)).await;
+        assert!(told.text.contains("STOP"), "{}", told.text);
+        assert_eq!(before - nanos(app).await, 2 * 300 + 5 * 2500);
+    }
+}
+
+async fn what_the_provider_cuts_is_estimated_and_never_free(app: &TestApp) {
+    app.give(100).await;
+    let token = runner(app).await;
+    let told = chat(
+        app,
+        &token,
+        streaming("one [sandbox words=40 disconnect_after=20]"),
+    )
+    .await;
+    assert!(told.text.starts_with("broken off"), "{}", told.text);
+    app.until(async || nanos(app).await < GIVEN).await;
+    assert_eq!(basis(app, &told).await, charges::Basis::Estimated);
+    // Some twenty words, and not forty: each is a token, or two.
+    let cost = GIVEN - nanos(app).await;
+    assert!((10 * 10_000..45 * 10_000).contains(&cost), "{cost}");
+}
+
+async fn a_stream_without_usage_is_estimated(app: &TestApp) {
+    app.give(100).await;
+    let token = runner(app).await;
+    let told = chat(
+        app,
+        &token,
+        streaming(r#"one [sandbox words=40 usage="missing"]"#),
+    )
+    .await;
+    assert!(told.text.contains("[DONE]"));
+    assert_eq!(basis(app, &told).await, charges::Basis::Estimated);
+    assert!(GIVEN - nanos(app).await > 30 * 10_000);
+}
+
+async fn a_wrong_usage_takes_no_more_than_was_held(app: &TestApp) {
+    app.give(1).await;
+    let token = runner(app).await;
+    let wrong = json!({"prompt_tokens": 1_000_000_000, "completion_tokens": 1_000_000_000,
+        "total_tokens": 2_000_000_000});
+    let told = chat(
+        app,
+        &token,
+        streaming(&format!("one [sandbox usage={{\"instead\":{wrong}}}]")),
+    )
+    .await;
+    assert!(told.text.contains("[DONE]"), "{}", told.text);
+    assert!((0..10_000_000).contains(&nanos(app).await));
+}
+
+/// Leaves after the first piece.
+async fn leave(app: &TestApp, token: &str, body: Value) {
+    let request = to(app, "openai/v1/chat/completions")
+        .bearer_auth(token)
+        .json(&body);
+    let mut answer = request.send().await.unwrap();
+    answer.chunk().await.unwrap().unwrap();
+}
+
+async fn whoever_leaves_pays_for_what_was_written(app: &TestApp) {
+    app.give(100).await;
+    let token = runner(app).await;
+    leave(
+        app,
+        &token,
+        streaming("one [sandbox words=30 between_ms=5]"),
+    )
+    .await;
+    // It is read to its end, which says exactly what it was.
+    app.until(async || nanos(app).await < GIVEN).await;
+    let cost = GIVEN - nanos(app).await;
+    assert_eq!(cost % 2500, 0);
+    assert!(cost >= 30 * 10_000, "{cost}");
+    assert_eq!(app.provider.counts().finished, 1);
+}
+
+async fn and_what_has_no_end_is_cut(app: &TestApp) {
+    app.give(100).await;
+    let token = runner(app).await;
+    leave(
+        app,
+        &token,
+        streaming("one [sandbox endless=true between_ms=20]"),
+    )
+    .await;
+    app.until(async || nanos(app).await < GIVEN).await;
+    app.provider.until(|counts| counts.cancelled == 1).await;
+}
+
+async fn a_provider_that_is_silent_is_given_up(app: &TestApp) {
+    app.give(100).await;
+    let token = runner(app).await;
+    let request = to(app, "openai/v1/chat/completions").bearer_auth(&token);
+    let body = streaming("one [sandbox hang=true]");
+    let told = send(request.header("cf-aig-request-timeout", "200").json(&body)).await;
+    assert_eq!((told.status.as_u16(), told.code()), (504, 8107));
+    assert_eq!(nanos(app).await, GIVEN);
+}
+
+async fn a_retry_is_charged_once(app: &TestApp) {
+    app.give(100).await;
+    let token = runner(app).await;
+    let fails = sandbox::provider::Behaviour {
+        status: Some(503),
+        ..Default::default()
+    };
+    app.provider
+        .add_fault(sandbox::provider::Fault::next(fails));
+    let request = to(app, "openai/v1/chat/completions").bearer_auth(&token);
+    let told = send(
+        request
+            .header("cf-aig-max-attempts", "3")
+            .json(&streaming("one two")),
+    )
+    .await;
+    assert_eq!(told.status, 200, "{}", told.text);
+    assert_eq!(app.provider.requests().len(), 2);
+    assert_eq!(nanos(app).await, GIVEN - (2 * 2500 + 5 * 10_000));
+}
+
+/// Each kind of trouble, many times at once: afterwards nothing is held, and everything adds up.
+async fn whatever_happens_every_hold_is_settled(app: &TestApp) {
+    const TROUBLES: &[&str] = &[
+        "",
+        "words=200",
+        "disconnect_after=3",
+        "malformed_after=3",
+        "error_after=2",
+        "status=500",
+        "status=429",
+        "close=true",
+        r#"usage="missing""#,
+        r#"gzip="always""#,
+        "trailing=true",
+        "piece_bytes=1",
+        "crlf=true",
+        "giant_bytes=100000",
+    ];
+    app.give(10_000).await;
+    let token = runner(app).await;
+    let calls = (0..140).map(|number| {
+        let trouble = TROUBLES[number % TROUBLES.len()];
+        let mut body = streaming(&format!("one [sandbox between_ms=1 {trouble}]"));
+        body["stream"] = json!(number % 3 != 0);
+        let token = &token;
+        async move {
+            let call = chat(app, token, body.clone());
+            match number % 4 {
+                // A client that leaves at some time.
+                1 => drop(tokio::time::timeout(Duration::from_millis(number as u64), call).await),
+                _ => drop(call.await),
+            }
+        }
+    });
+    join_all(calls).await;
+    let db = &app.app.store.db;
+    let open = "SELECT id FROM holds WHERE state = 'open'";
+    app.until(async || db.query(open, &[]).await.unwrap().is_empty())
+        .await;
+    let audit = farebox::store::audit::check(db).await.unwrap();
+    assert!(audit.is_right(), "{:#?}", audit.problems);
+}
+
+crate::on_both_engines![
+    a_stream_is_passed_on_and_settled_before_its_end,
+    a_stream_of_anthropics_and_one_of_googles,
+    what_the_provider_cuts_is_estimated_and_never_free,
+    a_stream_without_usage_is_estimated,
+    a_wrong_usage_takes_no_more_than_was_held,
+    whoever_leaves_pays_for_what_was_written,
+    and_what_has_no_end_is_cut with [("FAREBOX_GATEWAY__DRAIN_SECONDS", "1")],
+    a_provider_that_is_silent_is_given_up,
+    a_retry_is_charged_once,
+    whatever_happens_every_hold_is_settled,
+];
