@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::proxy::answer::{Answer, Body, Broken};
 use crate::proxy::error::ProxyError;
 use crate::proxy::record::{self, Outcome};
-use crate::proxy::{Prepared, Reply, price, settle, upstream};
+use crate::proxy::{Prepared, Reply, price, settle, stopped, upstream};
 
 /// How many pieces of a stream wait for a client that reads slowly.
 const PIECES: usize = 8;
@@ -93,7 +93,11 @@ async fn whole(
     let (status, headers) = (response.status(), response.headers().clone());
     let mut watched = Watched::new(prepared, &headers);
     let deadline = Instant::now() + app.config.gateway.call_max;
-    let read = read_whole(response, max, deadline, &mut watched).await;
+    let reading = read_whole(response, max, deadline, &mut watched);
+    let read = tokio::select! {
+        read = reading => read,
+        () = stopped(app) => Err(Broken),
+    };
     let (body, is_whole) = match read {
         Ok(body) => (body, true),
         Err(Broken) => (Bytes::new(), false),
@@ -174,7 +178,15 @@ async fn stream(
         pump.leave();
     }
     let mut watched = Watched::new(prepared, &headers);
-    let is_whole = pump.run(response, &mut watched).await;
+    let ended = tokio::select! {
+        is_whole = pump.run(response, &mut watched) => Some(is_whole),
+        () = stopped(app) => None,
+    };
+    if ended.is_none() {
+        // The piece before it may have been cut on its way.
+        pump.held_back = None;
+    }
+    let is_whole = ended.unwrap_or_default();
     let charged = conclude(app, prepared, watched, status, is_whole, None).await;
     if charged.is_ok() {
         pump.finish(is_whole).await;

@@ -171,9 +171,10 @@ async fn ask(app: &Arc<App>, prepared: &Prepared, reply: Reply) -> Result<(), Pr
         app.config.gateway.call_max,
         upstream::ask(app, call, key, body.clone()),
     );
-    let answered = whole
-        .await
-        .unwrap_or_else(|_| Err(ProxyError::no_answer("the time was up")));
+    let answered = tokio::select! {
+        answered = whole => answered.unwrap_or_else(|_| Err(ProxyError::no_answer("the time was up"))),
+        () = stopped(app) => Err(ProxyError::no_answer("the server stops")),
+    };
     match answered {
         Ok(response) => meter::pass_on(app, prepared, response, reply).await,
         Err(error) => {
@@ -184,6 +185,13 @@ async fn ask(app: &Arc<App>, prepared: &Prepared, reply: Reply) -> Result<(), Pr
             settled.map(|_| ())
         }
     }
+}
+
+/// Comes when the server has been told to stop and calls have had their time to end by themselves. Then what is
+/// under way is cut, and settled.
+async fn stopped(app: &App) {
+    app.stop.cancelled().await;
+    tokio::time::sleep(app.config.gateway.drain).await;
 }
 
 impl Prepared {

@@ -5,6 +5,7 @@
 //! settled in a destructor; what dies before this point leaves a hold that expires.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ledger::{Account, Amount, Basis, Code, Operation, TransferId};
 
@@ -17,8 +18,16 @@ use crate::proxy::error::ProxyError;
 use crate::proxy::reserve::Held;
 use crate::proxy::route::Bound;
 use crate::store::charges::{self, NewCharge};
-use crate::store::committer::{Attached, Entry};
+use crate::store::committer::{Attached, CommitError, Entry};
 use crate::store::logs::{NewCall, NewLog};
+
+/// How long a settlement waits for a store that fails.
+const PAUSES: [Duration; 4] = [
+    Duration::from_millis(50),
+    Duration::from_millis(200),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+];
 
 /// What a call that was paid for in advance has come to.
 #[derive(Clone, Copy, Debug)]
@@ -68,12 +77,32 @@ pub async fn settle(
         charge,
         log,
     }));
-    let entry = Entry {
-        operations,
-        attached: Some(attached),
-    };
-    app.store.committer.commit(entry).await?;
+    write(app, call, &operations, &attached).await?;
     Ok(charged)
+}
+
+/// Writes it, again after a while where the store fails: the provider has been paid, and the same transfers
+/// happen once.
+async fn write(
+    app: &App,
+    call: &Call,
+    operations: &[Operation],
+    attached: &Attached,
+) -> Result<(), ProxyError> {
+    let mut pauses = PAUSES.iter();
+    loop {
+        let entry = Entry {
+            operations: operations.to_vec(),
+            attached: Some(attached.clone()),
+        };
+        match (app.store.committer.commit(entry).await, pauses.next()) {
+            (Err(CommitError::Store(error)), Some(pause)) => {
+                tracing::warn!(call = %call.id, %error, "a call is not settled yet");
+                tokio::time::sleep(*pause).await;
+            }
+            (written, _) => return written.map(|_| ()).map_err(ProxyError::from),
+        }
+    }
 }
 
 impl Paid<'_> {

@@ -89,8 +89,11 @@ fn passed_headers(mut headers: HeaderMap) -> HeaderMap {
         headers.remove(name);
     }
     for name in runner::KEY_HEADERS {
-        if headers.get(*name).is_some_and(runner::is_token) {
-            headers.remove(*name);
+        match headers.get_mut(*name) {
+            Some(value) if runner::is_token(value) => drop(headers.remove(*name)),
+            // So that nothing that prints headers prints it.
+            Some(value) => value.set_sensitive(true),
+            None => {}
         }
     }
     // They are for this server alone, and a provider has no use for where a request came from.

@@ -228,7 +228,25 @@ async fn whatever_happens_every_hold_is_settled(app: &TestApp) {
     assert!(audit.is_right(), "{:#?}", audit.problems);
 }
 
+async fn a_server_that_stops_cuts_what_has_no_end_and_settles_it(app: &TestApp) {
+    app.give(100).await;
+    let token = runner(app).await;
+    let request = to(app, "openai/v1/chat/completions").bearer_auth(&token);
+    let body = streaming("one [sandbox endless=true between_ms=20]");
+    let mut answer = request.json(&body).send().await.unwrap();
+    answer.chunk().await.unwrap().unwrap();
+    let stopping = async {
+        let stopped = tokio::time::timeout(Duration::from_secs(8), app.app.shut_down());
+        stopped.await.expect("it stops");
+    };
+    let reading = async { while let Ok(Some(_)) = answer.chunk().await {} };
+    tokio::join!(stopping, reading);
+    let sql = "SELECT id FROM charges";
+    assert_eq!(app.app.store.db.query(sql, &[]).await.unwrap().len(), 1);
+}
+
 crate::on_both_engines![
+    a_server_that_stops_cuts_what_has_no_end_and_settles_it with [("FAREBOX_GATEWAY__DRAIN_SECONDS", "1")],
     a_stream_is_passed_on_and_settled_before_its_end,
     a_stream_of_anthropics_and_one_of_googles,
     what_the_provider_cuts_is_estimated_and_never_free,
