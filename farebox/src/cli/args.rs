@@ -27,9 +27,9 @@ pub struct Cli {
 pub(super) enum Command {
     /// Serve, with a configuration file of your own
     Serve(ConfigArgs),
-    /// Serve for development: a sandbox stands in for Stripe, no money moves
+    /// Serve for development: a sandbox stands in for Stripe and for providers of models, no money moves
     Dev(DevArgs),
-    /// Show a top-up from create to completed, with every request and answer
+    /// Show how credit is bought and spent on models, with every request and answer
     Demo(DemoArgs),
     /// Bring the database's schema to this version
     Migrate(ConfigArgs),

@@ -1,5 +1,7 @@
-//! `farebox dev`: the same server with the sandbox in Stripe's place. There is no second code path: the
-//! same clients get another base URL.
+//! `farebox dev`: the same server with the sandbox in the place of Stripe and of the providers of models. There is
+//! no second code path: the same clients get other base URLs.
+
+mod models;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,6 +21,7 @@ use crate::cli::{Failure, logging, serve};
 use crate::config::Config;
 use crate::http::Served;
 use crate::ids;
+use models::Models;
 
 /// The cards of the account, under Stripe's test ids; the first is the default.
 const CARDS: [&str; 3] = [
@@ -27,8 +30,14 @@ const CARDS: [&str; 3] = [
     "pm_card_authenticationRequired",
 ];
 
+/// What of the environment's options counts here: what is written to the log, and whose models are sold.
+const WISHES: [&str; 2] = [LOG, "FAREBOX_PROVIDERS__"];
+
+/// The environment's options as to logging.
+pub(super) const LOG: &str = "FAREBOX_LOG__";
+
 pub(super) async fn run(args: &DevArgs) -> Result<(), Failure> {
-    let dev = Dev::start(args).await?;
+    let dev = Dev::start(args, &WISHES).await?;
     dev.add_cards().await?;
     if args.json {
         println!(
@@ -47,6 +56,7 @@ pub(super) async fn run(args: &DevArgs) -> Result<(), Failure> {
 pub(super) struct Dev {
     pub(super) app: Arc<App>,
     pub(super) stripe: sandbox::Stripe,
+    pub(super) models: Models,
     pub(super) access: Access,
     /// What webhooks are signed with.
     pub(super) webhook_secret: String,
@@ -73,12 +83,15 @@ struct Ready<'a> {
     email: &'a str,
     key: &'a str,
     webhook_url: String,
+    gateway_url: String,
     stripe_url: String,
+    provider_url: String,
     metrics_url: Option<String>,
 }
 
 impl Dev {
-    pub(super) async fn start(args: &DevArgs) -> Result<Self, Failure> {
+    /// Starts everything. `wishes` are the beginnings of those variables of the environment that count.
+    pub(super) async fn start(args: &DevArgs, wishes: &[&str]) -> Result<Self, Failure> {
         let (secret_key, webhook_secret) = (
             format!("sk_test_{}", ids::opaque()),
             format!("whsec_{}", ids::opaque()),
@@ -99,7 +112,8 @@ impl Dev {
             ("FAREBOX_HTTP__METRICS_LISTEN", "127.0.0.1:0".to_owned()),
         ];
         options.extend(where_things_are(args, &path));
-        let config = configure(options)?;
+        let mut config = configure(options, wishes)?;
+        let models = Models::start(&mut config.providers).await?;
         logging::start(&config.log);
         let (app, served) = serve::start(config).await?;
         stripe.set_webhook(Some(Webhook {
@@ -110,6 +124,7 @@ impl Dev {
         Ok(Self {
             app,
             stripe,
+            models,
             access,
             webhook_secret,
             served,
@@ -136,6 +151,12 @@ impl Dev {
         format!("http://{}/client/v4", self.served.address)
     }
 
+    /// Where the account's default gateway is; a provider's slug and its path stand behind it.
+    pub(super) fn gateway_url(&self) -> String {
+        let (address, account) = (self.served.address, &self.access.account_id);
+        format!("http://{address}/v1/{account}/default")
+    }
+
     pub(super) fn webhook_url(&self) -> String {
         format!("http://{}/webhooks/stripe", self.served.address)
     }
@@ -148,7 +169,9 @@ impl Dev {
             email: &self.access.email,
             key: &self.access.key,
             webhook_url: self.webhook_url(),
+            gateway_url: self.gateway_url(),
             stripe_url: self.stripe.url(),
+            provider_url: self.models.provider.url(),
             metrics_url: self
                 .served
                 .metrics
@@ -157,12 +180,25 @@ impl Dev {
     }
 
     fn introduce(&self) {
-        println!("Farebox for development. A sandbox stands in for Stripe: no money moves.\n");
+        println!(
+            "Farebox for development. A sandbox stands in for Stripe and for the providers of models: no money moves.\n"
+        );
         println!("  API      {}", self.base_url());
+        println!("  Gateway  {}/{{provider}}", self.gateway_url());
         println!("  Account  {}", self.access.account_id);
         println!("  Token    {}", self.access.token);
         println!("  Email    {}   Key {}", self.access.email, self.access.key);
         println!("  Stripe   {}", self.stripe.url());
+        println!(
+            "  Models   {} as {}",
+            self.models.provider.url(),
+            self.models.slugs.join(", ")
+        );
+        let keys = self.app.config.providers.keys.keys();
+        let own = keys.filter(|slug| !self.models.slugs.contains(&slug.as_str()));
+        for slug in own {
+            println!("           {slug} with your own key: what it costs is real");
+        }
         if let Some(metrics) = self.served.metrics {
             println!("  Metrics  http://{metrics}/metrics");
         }
@@ -177,7 +213,11 @@ impl Dev {
             "  {}/3ds/pi_…?client_secret=pi_…_secret_…\n",
             self.stripe.url()
         );
-        println!("{}", self.snippet("in_…"));
+        println!("{}\n", self.snippet("in_…"));
+        println!(
+            "A model, once the account has credit (client.ai_gateway.billing.topup.create):\n"
+        );
+        println!("{}", self.chat());
         println!("\nCtrl-C ends it.");
     }
 
@@ -194,8 +234,19 @@ impl Dev {
         )
     }
 
+    /// A chat completion through the gateway, ready to paste.
+    pub(super) fn chat(&self) -> String {
+        let (url, token) = (self.gateway_url(), &self.access.token);
+        format!(
+            "curl -i {url}/openai/v1/chat/completions \\\n  \
+             -H 'authorization: Bearer {token}' -H 'content-type: application/json' \\\n  \
+             -d '{{\"model\": \"gpt-4o\", \"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]}}'"
+        )
+    }
+
     pub(super) async fn stop(self) {
         serve::stop(&self.app).await;
+        self.models.provider.shutdown().await;
         self.stripe.shutdown().await;
     }
 }
@@ -234,14 +285,15 @@ fn where_things_are(args: &DevArgs, dir: &std::path::Path) -> Vec<(&'static str,
     options
 }
 
-/// The defaults, the environment's wishes as to logging, and what development needs.
-fn configure(options: Vec<(&'static str, String)>) -> Result<Config, Failure> {
-    let logging = std::env::vars().filter(|(name, _)| name.starts_with("FAREBOX_LOG__"));
+/// The defaults, the environment's wishes, and what development needs.
+fn configure(options: Vec<(&'static str, String)>, wishes: &[&str]) -> Result<Config, Failure> {
+    let wished = std::env::vars()
+        .filter(|(name, _)| wishes.iter().any(|beginning| name.starts_with(beginning)));
     let quiet = ("FAREBOX_LOG__LEVEL".to_owned(), "warn".to_owned());
     let options = options
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value));
-    Config::load(None, std::iter::once(quiet).chain(logging).chain(options)).map_err(Failure::new)
+    Config::load(None, std::iter::once(quiet).chain(wished).chain(options)).map_err(Failure::new)
 }
 
 async fn create_access(app: &App) -> Result<(AccountId, Access), Failure> {

@@ -1,6 +1,7 @@
 //! The tour of the demo: what a user does, with every request and answer, in the order in which money
 //! moves. Each stop checks what it shows; the first thing that isn't as it should be ends the tour.
 
+mod models;
 mod wallet;
 
 use std::sync::Arc;
@@ -26,7 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Takes the tour; answers the invoice of the first top-up.
 pub(super) async fn take(dev: &Dev) -> Result<String, Failure> {
     println!(
-        "Farebox: a top-up, from create to completed. A sandbox stands in for Stripe: no money moves."
+        "Farebox: credit, from the card to the model. A sandbox stands in for Stripe and for the providers of \
+         models: no money moves."
     );
     stop("An account and a token (farebox account create, farebox token create)");
     println!(
@@ -36,6 +38,7 @@ pub(super) async fn take(dev: &Dev) -> Result<String, Failure> {
     let tour = Tour {
         dev,
         client: client(dev)?,
+        http: http_client()?,
     };
     stop("A test card, saved at Stripe: 4242 4242 4242 4242");
     dev.add_cards().await?;
@@ -48,6 +51,7 @@ pub(super) async fn take(dev: &Dev) -> Result<String, Failure> {
     tour.limit_is_kept().await?;
     tour.operator_refunds(&invoice).await?;
     tour.wallet_fills_itself().await?;
+    tour.models_are_called().await?;
     stop("Do the books add up? (farebox ledger check)");
     let audit = audit::check(&dev.app.store.db)
         .await
@@ -63,6 +67,8 @@ pub(super) async fn take(dev: &Dev) -> Result<String, Failure> {
 struct Tour<'a> {
     dev: &'a Dev,
     client: Client,
+    /// For what the API's client has no method for.
+    http: reqwest::Client,
 }
 
 impl Tour<'_> {
@@ -143,11 +149,7 @@ impl Tour<'_> {
         let secret = SecretString::from(self.dev.webhook_secret.as_str());
         let now_s = self.dev.app.now().millis() / 1000;
         let signed = signature::sign(body.as_bytes(), &secret, now_s);
-        let http = reqwest::Client::builder().no_proxy();
-        let http =
-            http.tls_backend_preconfigured(crate::tls::client_config().map_err(Failure::new)?);
-        let http = http.build().map_err(Failure::new)?;
-        let request = http.post(&url).header("stripe-signature", signed);
+        let request = self.http.post(&url).header("stripe-signature", signed);
         let request = request.header(CONTENT_TYPE, "application/json").body(body);
         let answer = request.send().await.map_err(Failure::new)?;
         let status = answer.status().as_u16();
@@ -226,6 +228,13 @@ fn client(dev: &Dev) -> Result<Client, Failure> {
         .observer(Arc::new(print_exchange))
         .build()
         .map_err(Failure::new)
+}
+
+fn http_client() -> Result<reqwest::Client, Failure> {
+    let tls = crate::tls::client_config().map_err(Failure::new)?;
+    let http = reqwest::Client::builder().no_proxy();
+    let http = http.tls_backend_preconfigured(tls);
+    http.build().map_err(Failure::new)
 }
 
 fn print_exchange(exchange: &Exchange<'_>) {

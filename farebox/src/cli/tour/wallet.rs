@@ -87,7 +87,11 @@ impl Tour<'_> {
     }
 
     async fn hold(&self, cents: i64) -> Result<Hold, api::Error> {
-        let amount = Cents::from_whole(cents).unwrap_or_default();
+        self.hold_amount(Cents::from_whole(cents).unwrap_or_default())
+            .await
+    }
+
+    pub(super) async fn hold_amount(&self, amount: Cents) -> Result<Hold, api::Error> {
         let params = HoldCreateParams {
             account_id: self.dev.access.account_id.clone(),
             hold: CreateHold {

@@ -10,7 +10,7 @@ use crate::process::{printed, run};
 use crate::site::told;
 
 /// A development server's client, with credit.
-async fn with_credit(ready: &Value) -> BTreeMap<String, String> {
+pub(super) async fn with_credit(ready: &Value) -> BTreeMap<String, String> {
     let variables = client(ready, &[("CLOUDFLARE_API_TOKEN", "token")]);
     let bought = told(&["topup", "create", "1000"], &variables).await;
     let id = bought["payment_intent_id"].as_str().unwrap();
