@@ -9,6 +9,7 @@ mod billing;
 mod calls;
 mod cli;
 mod crash;
+mod crash_calls;
 mod crash_refunds;
 mod faults;
 mod gateway;
