@@ -1,0 +1,206 @@
+"""Whole answers, streams and tools of each SDK, what they cost, and how a refusal reads.
+
+The sandbox's token is a word. Prices are worked by hand, in billionths of a dollar for a token: gpt-4o
+$2.50 and $10 a million, claude-sonnet-4-5 $3 and $15, gemini-2.5-flash $0.30 and $2.50.
+"""
+
+import json
+
+import anthropic
+import openai
+import pytest
+from google import genai
+from google.genai import types
+
+PROMPT = "How many words are here?"
+ANSWER = "The prompt has 5 words."
+TOOL_PROMPT = "What is the weather?"
+CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+
+GPT, CLAUDE, GEMINI = "gpt-4o", "claude-sonnet-4-5", "gemini-2.5-flash"
+# The prompt has 5 tokens, and so has the answer.
+GPT_COST = 5 * 2500 + 5 * 10_000
+CLAUDE_COST = 5 * 3000 + 5 * 15_000
+GEMINI_COST = 5 * 300 + 5 * 2500
+# The tool adds its name and the two words of its description to the 4 of the prompt; the call of it is its name
+# and the one word of its arguments.
+TOOL_READ, TOOL_WRITTEN = 4 + 3, 2
+
+
+def user(text):
+    return [{"role": "user", "content": text}]
+
+
+def told_by_openai(refused):
+    """What a refusal says. The gateway's `error` is a list, as Cloudflare's is: this SDK keeps it in `body` and, other
+    than of its provider's own errors, puts no message into its text.
+    """
+    (error,) = refused.value.body
+    return error["message"]
+
+
+class TestOpenAI:
+    @pytest.fixture(params=["/v1", ""], ids=["v1", "bare"])
+    def gpt(self, sdks, farebox, request):
+        return sdks.openai(farebox.runner, request.param)
+
+    def test_a_chat(self, gpt, costs):
+        answer = gpt.chat.completions.create(model=GPT, messages=user(PROMPT))
+        assert answer.choices[0].message.content == ANSWER
+        assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (5, 5)
+        costs(GPT_COST)
+
+    def test_a_stream(self, gpt, costs):
+        chunks = list(gpt.chat.completions.create(model=GPT, messages=user(PROMPT), stream=True))
+        assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == ANSWER
+        # The usage that the gateway asks for is not shown to who didn't.
+        assert all(chunk.usage is None for chunk in chunks)
+        costs(GPT_COST)
+
+    def test_a_stream_that_tells_its_usage(self, gpt, costs):
+        chunks = list(gpt.chat.completions.create(
+            model=GPT, messages=user(PROMPT), stream=True, stream_options={"include_usage": True},
+        ))
+        assert chunks[-1].usage.total_tokens == 10
+        costs(GPT_COST)
+
+    def test_a_tool(self, gpt, costs):
+        function = {"name": "weather", "description": "Tells it", "parameters": CITY}
+        tools = [{"type": "function", "function": function}]
+        asked = user(TOOL_PROMPT)
+        call = gpt.chat.completions.create(model=GPT, messages=asked, tools=tools).choices[0].message.tool_calls[0]
+        assert (call.function.name, json.loads(call.function.arguments)) == ("weather", {"city": "text"})
+        costs(TOOL_READ * 2500 + TOOL_WRITTEN * 10_000)
+
+    def test_responses(self, gpt, costs):
+        answer = gpt.responses.create(model=GPT, input=PROMPT)
+        assert answer.output_text == ANSWER
+        with gpt.responses.stream(model=GPT, input=PROMPT) as stream:
+            assert stream.until_done().get_final_response().output_text == ANSWER
+        costs(2 * GPT_COST)
+
+    def test_a_refusal_is_the_sdks_own_error(self, gpt, costs):
+        with pytest.raises(openai.BadRequestError) as refused:
+            gpt.chat.completions.create(model="unheard-of", messages=user(PROMPT))
+        assert "unheard-of" in told_by_openai(refused)
+        with pytest.raises(openai.RateLimitError):
+            gpt.chat.completions.create(model=GPT, messages=user("a [sandbox status=429]"))
+        costs(0)
+
+    def test_a_token_that_may_not_run(self, sdks, farebox, provider):
+        provider.control("requests", method="DELETE")
+        for token, error, words in [
+            (farebox.writer, openai.PermissionDeniedError, "AI Gateway Run"),
+            ("fbx_unknown", openai.AuthenticationError, "Unauthorized"),
+        ]:
+            with pytest.raises(error) as refused:
+                sdks.openai(token).chat.completions.create(model=GPT, messages=user(PROMPT))
+            assert words in told_by_openai(refused)
+        assert provider.control("requests")["requests"] == []
+
+
+class TestAnthropic:
+    @pytest.fixture
+    def claude(self, sdks, farebox):
+        return sdks.anthropic(farebox.runner)
+
+    def create(self, claude, text=PROMPT, **more):
+        return claude.messages.create(**{"model": CLAUDE, "max_tokens": 100, "messages": user(text), **more})
+
+    def test_a_message(self, claude, costs):
+        answer = self.create(claude)
+        assert answer.content[0].text == ANSWER
+        assert (answer.usage.input_tokens, answer.usage.output_tokens) == (5, 5)
+        costs(CLAUDE_COST)
+
+    def test_a_stream(self, claude, costs):
+        with claude.messages.stream(model=CLAUDE, max_tokens=100, messages=user(PROMPT)) as stream:
+            assert "".join(stream.text_stream) == ANSWER
+            assert stream.get_final_message().usage.output_tokens == 5
+        costs(CLAUDE_COST)
+
+    def test_a_tool(self, claude, costs):
+        tools = [{"name": "weather", "description": "Tells it", "input_schema": CITY}]
+        call = self.create(claude, TOOL_PROMPT, tools=tools).content[0]
+        assert (call.type, call.name, call.input) == ("tool_use", "weather", {"city": "text"})
+        costs(TOOL_READ * 3000 + TOOL_WRITTEN * 15_000)
+
+    def test_a_refusal_is_the_sdks_own_error(self, claude, costs):
+        with pytest.raises(anthropic.BadRequestError, match="unheard-of"):
+            self.create(claude, model="unheard-of")
+        with pytest.raises(anthropic.InternalServerError):
+            self.create(claude, "a [sandbox status=529]")
+        costs(0)
+
+    def test_a_token_that_may_not_run(self, sdks, farebox, provider):
+        provider.control("requests", method="DELETE")
+        for token, error, words in [
+            (farebox.writer, anthropic.PermissionDeniedError, "AI Gateway Run"),
+            ("fbx_unknown", anthropic.AuthenticationError, "Unauthorized"),
+        ]:
+            with pytest.raises(error, match=words):
+                self.create(sdks.anthropic(token))
+        assert provider.control("requests")["requests"] == []
+
+
+class TestGoogle:
+    @pytest.fixture
+    def gemini(self, sdks, farebox):
+        return sdks.google(farebox.runner)
+
+    def test_content(self, gemini, costs):
+        answer = gemini.models.generate_content(model=GEMINI, contents=PROMPT)
+        assert answer.text == ANSWER
+        usage = answer.usage_metadata
+        assert (usage.prompt_token_count, usage.candidates_token_count) == (5, 5)
+        costs(GEMINI_COST)
+
+    def test_a_stream(self, gemini, costs):
+        chunks = list(gemini.models.generate_content_stream(model=GEMINI, contents=PROMPT))
+        assert "".join(chunk.text or "" for chunk in chunks) == ANSWER
+        assert chunks[-1].candidates[0].finish_reason == types.FinishReason.STOP
+        costs(GEMINI_COST)
+
+    def test_a_function(self, gemini, costs):
+        declaration = types.FunctionDeclaration(
+            name="weather", description="Tells it", parameters_json_schema=CITY,
+        )
+        config = types.GenerateContentConfig(tools=[types.Tool(function_declarations=[declaration])])
+        answer = gemini.models.generate_content(model=GEMINI, contents=TOOL_PROMPT, config=config)
+        assert (answer.function_calls[0].name, answer.function_calls[0].args) == ("weather", {"city": "text"})
+        costs(TOOL_READ * 300 + TOOL_WRITTEN * 2500)
+
+    def test_a_refusal_is_the_sdks_own_error(self, gemini, costs):
+        with pytest.raises(genai.errors.ClientError, match="unheard-of"):
+            gemini.models.generate_content(model="unheard-of", contents=PROMPT)
+        with pytest.raises(genai.errors.ServerError):
+            gemini.models.generate_content(model=GEMINI, contents="a [sandbox status=503]")
+        costs(0)
+
+    def test_a_token_that_may_not_run(self, sdks, farebox, provider):
+        provider.control("requests", method="DELETE")
+        for token, status, words in [(farebox.writer, 403, "AI Gateway Run"), ("fbx_unknown", 401, "Unauthorized")]:
+            with pytest.raises(genai.errors.ClientError, match=words) as refused:
+                sdks.google(token).models.generate_content(model=GEMINI, contents=PROMPT)
+            assert refused.value.code == status
+        assert provider.control("requests")["requests"] == []
+
+
+def test_an_account_without_credit_is_told_to_top_up(sdks, farebox, provider):
+    account = farebox.told("account", "create", "--name", "Poor")["id"]
+    token = farebox.token("run", account)
+    sdks.of(account)
+    provider.control("requests", method="DELETE")
+    with pytest.raises(openai.APIStatusError) as refused:
+        sdks.openai(token).chat.completions.create(model=GPT, messages=user(PROMPT))
+    assert refused.value.status_code == 402 and "Top up" in told_by_openai(refused)
+    with pytest.raises(anthropic.APIStatusError, match="Top up") as refused:
+        sdks.anthropic(token).messages.create(model=CLAUDE, max_tokens=9, messages=user(PROMPT))
+    assert refused.value.status_code == 402
+    with pytest.raises(genai.errors.ClientError, match="Top up") as refused:
+        sdks.google(token).models.generate_content(model=GEMINI, contents=PROMPT)
+    assert refused.value.code == 402
+    # Nor by somebody else's account.
+    with pytest.raises(openai.AuthenticationError):
+        sdks.openai(farebox.runner).chat.completions.create(model=GPT, messages=user(PROMPT))
+    assert provider.control("requests")["requests"] == []
