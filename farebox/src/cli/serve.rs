@@ -25,11 +25,13 @@ pub(super) async fn run(args: &ConfigArgs) -> Result<(), Failure> {
     let config = load(args)?;
     logging::start(&config.log);
     let (app, served) = start(config).await?;
+    // Listened for before it is said: who reads that may end it at once.
+    let told_to_stop = told_to_stop()?;
     tracing::info!(
         address = %served.address, metrics = ?served.metrics, livemode = app.stripe.livemode(),
         "farebox serves"
     );
-    until_told_to_stop().await?;
+    told_to_stop.await;
     stop(&app).await;
     Ok(())
 }
@@ -51,12 +53,20 @@ pub(super) async fn start(config: Config) -> Result<(Arc<App>, Served), Failure>
 }
 
 pub(super) async fn until_told_to_stop() -> Result<(), Failure> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::new)?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        pressed = tokio::signal::ctrl_c() => pressed.map_err(Failure::new)?,
-    }
+    told_to_stop()?.await;
     Ok(())
+}
+
+/// Listens from now on, and is done when an init system or a person ends the server.
+fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::new)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::new)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 pub(super) async fn stop(app: &App) {
