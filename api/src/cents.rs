@@ -111,12 +111,12 @@ impl FromStr for Cents {
 
     fn from_str(text: &str) -> Result<Self, ParseCentsError> {
         let number = Number::split(text).ok_or(ParseCentsError::Syntax)?;
-        number.nanos().map(Self)
+        number.scaled(PLACES).map(Self)
     }
 }
 
 /// The parts of a JSON number, checked for syntax and nothing else.
-struct Number<'a> {
+pub(crate) struct Number<'a> {
     negative: bool,
     whole: &'a str,
     fraction: &'a str,
@@ -126,7 +126,7 @@ struct Number<'a> {
 }
 
 impl<'a> Number<'a> {
-    fn split(text: &'a str) -> Option<Self> {
+    pub(crate) fn split(text: &'a str) -> Option<Self> {
         let (negative, unsigned) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text),
@@ -154,7 +154,8 @@ impl<'a> Number<'a> {
         })
     }
 
-    fn nanos(&self) -> Result<i64, ParseCentsError> {
+    /// The number times 10 to the `places`, where that is whole and fits.
+    pub(crate) fn scaled(&self, places: i64) -> Result<i64, ParseCentsError> {
         let all = format!("{}{}", self.whole, self.fraction);
         let digits = all.trim_end_matches('0');
         let significant = digits.trim_start_matches('0');
@@ -162,7 +163,7 @@ impl<'a> Number<'a> {
             return Ok(0);
         }
         let dropped = all.len() - digits.len();
-        let shift = self.shift(dropped)?;
+        let shift = self.shift(places, dropped)?;
         if significant.len() > MAX_DIGITS || shift > MAX_DIGITS {
             return Err(ParseCentsError::OutOfRange);
         }
@@ -179,8 +180,8 @@ impl<'a> Number<'a> {
         i64::try_from(signed).map_err(|_| ParseCentsError::OutOfRange)
     }
 
-    /// How many zeros follow the significant digits once the amount is counted in nano-units.
-    fn shift(&self, dropped_zeros: usize) -> Result<usize, ParseCentsError> {
+    /// How many zeros follow the significant digits once the amount is counted in its smallest unit.
+    fn shift(&self, places: i64, dropped_zeros: usize) -> Result<usize, ParseCentsError> {
         let too_far = match self.exponent_negative {
             true => ParseCentsError::TooPrecise,
             false => ParseCentsError::OutOfRange,
@@ -189,7 +190,7 @@ impl<'a> Number<'a> {
         let dropped = i64::try_from(dropped_zeros).map_err(|_| too_far)?;
         let shift = self
             .exponent
-            .and_then(|exponent| exponent.checked_add(PLACES - fraction + dropped))
+            .and_then(|exponent| exponent.checked_add(places - fraction + dropped))
             .ok_or(too_far)?;
         usize::try_from(shift).map_err(|_| ParseCentsError::TooPrecise)
     }

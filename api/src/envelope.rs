@@ -94,7 +94,7 @@ impl ApiMessage {
 }
 
 /// Where a page stands in its list, as the billing endpoints write it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ResultInfo {
     /// Whether a page follows this one. Cloudflare's other endpoints leave it out.
@@ -109,6 +109,14 @@ pub struct ResultInfo {
     /// The entries on all pages together.
     #[serde(default)]
     pub total_count: i64,
+    /// The entries on this page. The billing endpoints leave it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub count: Option<i64>,
+    /// How many pages there are. The billing endpoints leave it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub total_pages: Option<i64>,
 }
 
 fn null_as_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ApiMessage>, D::Error> {

@@ -10,6 +10,7 @@
 //! Rules that hold for every type:
 //!
 //! - Money is in cents. A purchase carries whole cents; a hold and every answer carry [`Cents`], exactly.
+//!   Gateways, their limits and logs have [`Dollars`], as exact.
 //! - Fields that are not known are ignored in an answer, so that a newer server keeps an older
 //!   client working; [`CreateTopup`], a request, refuses them.
 //! - A value that an enum doesn't know (a new `status`) is an error when it is read, never a
@@ -22,7 +23,9 @@ mod balance;
 mod cents;
 #[cfg(feature = "client")]
 mod client;
+mod dollars;
 mod envelope;
+mod gateway;
 mod hold;
 mod invoices;
 mod payment_methods;
@@ -46,7 +49,12 @@ pub use client::{
     TopupAccountParams, TopupConfigSetParams, TopupConfigs, TopupCreateParams, TopupStatusParams,
     Topups, TransactionOrder, TransactionsParams, UsageHistoryParams, User,
 };
+pub use dollars::{Dollars, ParseDollarsError};
 pub use envelope::{ApiMessage, Envelope, ResultInfo};
+pub use gateway::{
+    CreateGateway, Gateway, GatewaySettings, LogManagementStrategy, RetryBackoff, SpendDimension,
+    SpendLimitType, SpendLimits, SpendRule, WindowTechnique,
+};
 pub use hold::{Capture, CaptureHold, CreateHold, Hold, HoldState};
 pub use invoices::{
     BilledInvoice, InvoiceHistory, InvoiceLine, InvoicePeriod, InvoicePreview, InvoicePricing,

@@ -30,6 +30,8 @@ pub mod codes {
     pub const NO_ROUTE: i64 = 7003;
     /// The endpoint doesn't know this method.
     pub const METHOD: i64 = 7005;
+    /// Somebody else is changing the same thing.
+    pub const CONFLICT: i64 = 7006;
     /// The body is larger than the endpoint takes.
     pub const TOO_LARGE: i64 = 8011;
     /// The credentials are not valid, or lack the permission.

@@ -33,6 +33,11 @@ pub fn opaque() -> String {
     hex(&random::<16>())
 }
 
+/// 8 random hex characters: the id of a rule, which is unique among twenty.
+pub fn short() -> String {
+    hex(&random::<4>())
+}
+
 /// An id that sorts by time, 32 hex characters (UUIDv7): new rows go to the end of their index.
 pub fn ordered(now: Timestamp) -> String {
     let millis = u64::try_from(now.millis()).unwrap_or_default();

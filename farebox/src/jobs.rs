@@ -9,6 +9,8 @@ use std::time::Duration;
 use crate::app::App;
 use crate::billing::{self, AutoTopups, BillingError};
 use crate::catalog::Reloaded;
+use crate::billing::{self, BillingError};
+use crate::gateways;
 use crate::store::jobs;
 use crate::store::{StoreError, events, idempotency, setups};
 
@@ -27,6 +29,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(3600);
 
 /// How long idempotency keys are kept, as Stripe keeps its own.
 const KEYS_KEPT: Duration = Duration::from_secs(24 * 3600);
+
+/// How often logs are removed that their gateways don't keep.
+const LOGS_PAUSE: Duration = Duration::from_secs(10);
 
 /// How far back Stripe and the ledger are compared.
 const COMPARED: Duration = Duration::from_secs(40 * 24 * 3600);
@@ -82,6 +87,12 @@ pub fn start(app: &Arc<App>) {
     every(app, "the operator's prices", PRICES, |app| async move {
         Ok(reload_prices(&app))
     });
+    every(
+        app,
+        "logs that nobody keeps",
+        LOGS_PAUSE,
+        |app| async move { Ok(gateways::prune_logs(&app).await?) },
+    );
     every(app, "what is too old", PAUSE_MAX, |app| async move {
         prune(&app).await
     });

@@ -9,6 +9,7 @@ pub mod config;
 pub mod control;
 mod csv;
 pub mod error;
+pub mod gateways;
 pub mod http;
 pub mod ids;
 pub mod jobs;

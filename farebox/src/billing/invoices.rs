@@ -49,6 +49,7 @@ pub async fn invoice_history(
             page,
             per_page,
             total_count,
+            ..ResultInfo::default()
         },
     })
 }

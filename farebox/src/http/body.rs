@@ -1,6 +1,8 @@
 //! Request bodies: read whole up to a limit, parsed as JSON objects, checked field by field so that
 //! every fault is named at once (contract: section 2, "Validation errors").
 
+mod nested;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -58,9 +60,11 @@ impl RawBody {
     }
 }
 
-/// A body that is a JSON object, whose fields are then taken one by one.
-#[derive(Debug)]
+/// A body that is a JSON object, or an object in it, whose fields are then taken one by one.
+#[derive(Clone, Debug)]
 pub struct Fields {
+    /// Where it stands in the request.
+    path: Vec<String>,
     fields: Map<String, Value>,
     /// As it came: a parsed number is a float, in which not every amount can be written.
     bytes: Bytes,
@@ -100,6 +104,7 @@ impl Fields {
         }
         match serde_json::from_slice(&bytes) {
             Ok(Value::Object(fields)) => Ok(Self {
+                path: vec!["body".to_owned()],
                 fields,
                 bytes,
                 errors: Vec::new(),
@@ -184,6 +189,14 @@ impl Fields {
         }
     }
 
+    /// The same, which is no yes and no no where it is left out.
+    pub fn optional_flag(&mut self, name: &str) -> Option<bool> {
+        match self.fields.remove(name)? {
+            Value::Bool(flag) => Some(flag),
+            other => self.fault(name, format!("Expected boolean, received {}", kind(&other))),
+        }
+    }
+
     /// Takes one of several words that must be there; `None` is a fault that is noted.
     pub fn choice<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Option<T> {
         let Some(value) = self.fields.remove(name) else {
@@ -237,7 +250,7 @@ impl Fields {
                 Ok(text) => {
                     taken.insert(key, text);
                 }
-                Err(message) => self.errors.push(issue(&["body", name, &key], message)),
+                Err(message) => self.fault_at(&[name, &key], message),
             }
         }
         taken
@@ -270,14 +283,20 @@ impl Fields {
 
     /// Takes a text of 1 to 255 characters. `null` counts as absent.
     pub fn optional_text(&mut self, name: &str) -> Option<String> {
+        self.text_up_to(name, 255)
+    }
+
+    /// The same of 1 to `max` characters.
+    pub fn text_up_to(&mut self, name: &str, max: usize) -> Option<String> {
         match self.fields.remove(name)? {
             Value::Null => None,
             Value::String(text) if text.is_empty() => {
                 self.fault(name, "String must contain at least 1 character(s)")
             }
-            Value::String(text) if text.len() > 255 => {
-                self.fault(name, "String must contain at most 255 character(s)")
-            }
+            Value::String(text) if text.len() > max => self.fault(
+                name,
+                format!("String must contain at most {max} character(s)"),
+            ),
             Value::String(text) => Some(text),
             other => self.fault(name, format!("Expected string, received {}", kind(&other))),
         }
@@ -288,7 +307,7 @@ impl Fields {
         let names: Vec<_> = self.fields.keys().map(|name| format!("'{name}'")).collect();
         if !names.is_empty() {
             let message = format!("Unrecognized key(s) in object: {}", names.join(", "));
-            self.errors.push(issue(&["body"], message));
+            self.fault_at(&[], message);
         }
     }
 
@@ -305,8 +324,13 @@ impl Fields {
     }
 
     fn fault<T: Default>(&mut self, name: &str, message: impl Into<String>) -> T {
-        self.errors.push(issue(&["body", name], message));
+        self.fault_at(&[name], message);
         T::default()
+    }
+
+    fn fault_at(&mut self, inwards: &[&str], message: impl Into<String>) {
+        let path: Vec<_> = self.path.iter().map(String::as_str).collect();
+        self.errors.push(issue(&[&path, inwards].concat(), message));
     }
 }
 

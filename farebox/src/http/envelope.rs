@@ -55,8 +55,18 @@ impl<T> Page<T> {
             page,
             per_page,
             total_count,
+            ..ResultInfo::default()
         };
         Self { items, info }
+    }
+
+    /// The same as the gateways' endpoints have it, with the numbers of entries and pages.
+    pub fn listed(items: Vec<T>, page: i64, per_page: i64, total_count: i64) -> Self {
+        let mut listed = Self::new(items, page, per_page, total_count);
+        let pages = total_count.saturating_add(per_page - 1) / per_page.max(1);
+        listed.info.count = i64::try_from(listed.items.len()).ok();
+        listed.info.total_pages = Some(pages);
+        listed
     }
 }
 

@@ -42,6 +42,22 @@ impl Params {
         (!value.is_empty() && value != "null").then(|| value.to_owned())
     }
 
+    /// Takes a text of at most 500 characters.
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        let value = self.take(name)?;
+        if value.chars().count() > 500 {
+            return self.fault(name, "String must contain at most 500 character(s)");
+        }
+        Some(value)
+    }
+
+    /// Takes which page of a list is wanted, from 1 on, and how many entries a page has.
+    pub fn page(&mut self, usual: i64, most: i64) -> (i64, i64) {
+        let page = self.integer("page", 1, i64::MAX).unwrap_or(1);
+        let per_page = self.integer("per_page", 1, most).unwrap_or(usual);
+        (page, per_page)
+    }
+
     /// Takes one of several words.
     pub fn choice<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Option<T> {
         let value = self.take(name)?;

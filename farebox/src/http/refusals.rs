@@ -7,6 +7,7 @@ use http::StatusCode;
 
 use crate::billing::{BillingError, HoldRefusal, RefundRefusal, Refusal};
 use crate::error::{ApiError, codes};
+use crate::gateways::GatewayError;
 
 /// For how many seconds a client may be left to wait and repeat by itself.
 const WORTH_WAITING: u64 = 60;
@@ -29,6 +30,21 @@ impl From<BillingError> for ApiError {
             BillingError::Store(error) => error.into(),
             BillingError::Commit(error) => error.into(),
             BillingError::Internal(cause) => Self::internal(cause),
+        }
+    }
+}
+
+impl From<GatewayError> for ApiError {
+    fn from(error: GatewayError) -> Self {
+        match error {
+            GatewayError::NotFound(what) => Self::not_found(what),
+            GatewayError::Invalid { at, message } => Self::invalid(at, message),
+            GatewayError::Busy => {
+                let message = "It is being changed by somebody else: ask again";
+                Self::new(StatusCode::CONFLICT, codes::CONFLICT, message).after(1)
+            }
+            GatewayError::Store(error) => error.into(),
+            GatewayError::Internal(cause) => Self::internal(cause),
         }
     }
 }

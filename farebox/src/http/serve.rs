@@ -101,6 +101,32 @@ fn buying(router: Router<Arc<App>>) -> Router<Arc<App>> {
             get(api::refunds::list).post(api::refunds::create),
         )
         .route(&billing("disputes"), get(api::disputes::list))
+        .merge(gateway_routes())
+        .route("/webhooks/stripe", post(webhooks::stripe))
+        .route("/healthz", get(ops::healthz))
+        .route("/readyz", get(ops::readyz))
+        .route("/openapi.json", get(openapi::document))
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(from_fn_with_state(app.clone(), request_id::assign))
+        .with_state(app)
+}
+
+/// The gateways' management.
+fn gateway_routes() -> Router<Arc<App>> {
+    let path = |name| format!("/client/v4/accounts/{{account_id}}/ai-gateway/{name}");
+    Router::new()
+        .route(
+            &path("gateways"),
+            get(api::gateways::list).post(api::gateways::create),
+        )
+        .route(
+            &path("gateways/{gateway_id}"),
+            get(api::gateways::get)
+                .put(api::gateways::put)
+                .patch(api::gateways::patch)
+                .delete(api::gateways::delete),
+        )
 }
 
 async fn no_route(uri: Uri) -> ApiError {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use farebox::store::gateways;
 use ledger::AccountId;
 use reqwest::Method;
 use serde_json::Value;
@@ -162,6 +163,36 @@ const ROUTES: &[(&str, &str, Guard)] = &[
         "/client/v4/accounts/{account_id}/ai-gateway/billing/usage-history",
         Guard::Read,
     ),
+    (
+        "get",
+        "/client/v4/accounts/{account_id}/ai-gateway/gateways",
+        Guard::Read,
+    ),
+    (
+        "post",
+        "/client/v4/accounts/{account_id}/ai-gateway/gateways",
+        Guard::Write,
+    ),
+    (
+        "delete",
+        "/client/v4/accounts/{account_id}/ai-gateway/gateways/{gateway_id}",
+        Guard::Write,
+    ),
+    (
+        "get",
+        "/client/v4/accounts/{account_id}/ai-gateway/gateways/{gateway_id}",
+        Guard::Read,
+    ),
+    (
+        "patch",
+        "/client/v4/accounts/{account_id}/ai-gateway/gateways/{gateway_id}",
+        Guard::Write,
+    ),
+    (
+        "put",
+        "/client/v4/accounts/{account_id}/ai-gateway/gateways/{gateway_id}",
+        Guard::Write,
+    ),
     ("get", "/client/v4/user/tokens/verify", Guard::AnyToken),
     ("get", "/healthz", Guard::Open),
     ("get", "/openapi.json", Guard::Open),
@@ -218,6 +249,8 @@ async fn every_route_refuses_strangers(app: &TestApp) {
     let made = app.request(Method::POST, &app.billing("holds"));
     let hold = made.json(body).send().await.body["result"]["id"].clone();
     let hold = hold.as_str().unwrap();
+    let gateway = gateways::get_or_create_default(&app.app.store.db, app.account, app.app.now());
+    let gateway = gateway.await.unwrap();
     app.add_cards().await;
     let invoice = app
         .topup(serde_json::json!({ "amount": 1000 }))
@@ -226,6 +259,7 @@ async fn every_route_refuses_strangers(app: &TestApp) {
     for (method, path, guard) in ROUTES {
         let path = &path.replace("{hold_id}", hold);
         let path = &path.replace("{payment_intent_id}", &invoice);
+        let path = &path.replace("{gateway_id}", &gateway.id);
         let nobody = call(app, method, path, None).await;
         let expected = match guard {
             Guard::Open => (200, None),

@@ -13,6 +13,7 @@ mod crash_calls;
 mod crash_refunds;
 mod faults;
 mod gateway;
+mod gateways;
 mod openapi;
 mod prices;
 mod process;

@@ -2,6 +2,7 @@
 
 pub mod credit_balance;
 pub mod disputes;
+pub mod gateways;
 pub mod holds;
 pub mod invoice_history;
 pub mod invoice_preview;

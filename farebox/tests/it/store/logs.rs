@@ -157,8 +157,8 @@ async fn the_oldest_make_room(app: &TestApp) {
     write_many(app, &one, 460).await;
     write_many(app, &other, 30).await;
     let before = logs_of(app, &one).await;
-    let pruned = logs::prune_oldest(&app.app.store.db).await.unwrap();
-    assert_eq!(pruned, 450);
+    // A job does the same meanwhile.
+    logs::prune_oldest(&app.app.store.db).await.unwrap();
     let left = logs_of(app, &one).await;
     assert_eq!(left.len(), 10);
     assert!(left[0].id > before[99].id);
@@ -170,7 +170,7 @@ async fn the_oldest_make_room(app: &TestApp) {
 
     let db = &app.app.store.db;
     gateways::remove(db, &one, app.app.now()).await.unwrap();
-    assert_eq!(logs::prune_removed(db, one.seq).await.unwrap(), 10);
+    logs::prune_removed(db, one.seq).await.unwrap();
     for table in ["logs", "log_metadata", "log_payloads"] {
         assert_eq!(rows(app, table).await, 30, "{table}");
     }

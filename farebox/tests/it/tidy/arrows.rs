@@ -35,6 +35,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "app", "catalog", "config", "ids", "keyring", "metrics", "store", "stripe",
         ],
     ),
+    ("gateways", &["app", "config", "ids", "keyring", "store"]),
     ("error", &["store"]),
     // A call to a model: money by way of `billing` and the committer, and no HTTP of ours.
     (
@@ -48,12 +49,15 @@ const MODULES: &[(&str, &[&str])] = &[
         &[
             "app", "billing", "catalog", "config", "csv", "error", "ids", "metrics", "proxy",
             "store", "stripe",
+            "app", "billing", "config", "csv", "error", "gateways", "ids", "metrics", "store",
+            "stripe",
         ],
     ),
     (
         "jobs",
         &[
             "app", "billing", "catalog", "config", "metrics", "store", "stripe",
+            "app", "billing", "config", "gateways", "metrics", "store", "stripe",
         ],
     ),
     (
@@ -80,7 +84,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("clap", &["cli"], "only cli/ knows the command line"),
     (
         "api",
-        &["http", "billing", "cli", "error"],
+        &["http", "billing", "gateways", "cli", "error"],
         "only what answers requests knows the wire types",
     ),
 ];

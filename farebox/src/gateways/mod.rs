@@ -1,0 +1,39 @@
+//! The use cases of the gateways' management: their settings, keys, providers and logs.
+//!
+//! It puts the store and the keyring together, and knows no HTTP. What a setting does to a call is not in
+//! here.
+
+mod error;
+mod retention;
+mod settings;
+
+pub use error::GatewayError;
+pub use retention::prune_logs;
+pub use settings::{GatewayPage, create, delete, list, show, update};
+
+use ledger::{AccountId, Timestamp};
+
+use crate::app::App;
+use crate::store::gateways::{self, Gateway};
+
+/// The account's gateway of that id.
+pub(crate) async fn known(
+    app: &App,
+    account: AccountId,
+    id: &str,
+) -> Result<Gateway, GatewayError> {
+    let found = gateways::find(&app.store.db, account, id).await?;
+    found.ok_or(GatewayError::NotFound("Gateway"))
+}
+
+/// As Cloudflare's API writes times, with milliseconds, in UTC.
+fn rfc_3339(time: Timestamp) -> Result<String, GatewayError> {
+    let time = jiff::Timestamp::from_millisecond(time.millis());
+    let time = time.map_err(|error| GatewayError::Internal(error.to_string()))?;
+    Ok(time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())
+}
+
+/// How many entries come before a page that is counted from 1.
+fn offset(page: i64, per_page: i64) -> i64 {
+    page.saturating_sub(1).saturating_mul(per_page)
+}
