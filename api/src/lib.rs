@@ -29,6 +29,7 @@ mod gateway;
 mod hold;
 mod invoices;
 mod payment_methods;
+mod provider_config;
 mod reversal;
 mod spending_limit;
 mod token;
@@ -62,6 +63,7 @@ pub use invoices::{
 pub use payment_methods::{
     PaymentMethod, PaymentMethodSetup, RemovedPaymentMethod, SetupPaymentMethod,
 };
+pub use provider_config::{CreateProviderConfig, ProviderConfig, UpdateProviderConfig};
 pub use reversal::{CreateRefund, Dispute, Refund, RefundReason};
 pub use spending_limit::{
     LimitDuration, LimitStrategy, SetSpendingLimit, SpendingLimit, SpendingLimitConfig,

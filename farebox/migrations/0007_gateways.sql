@@ -36,3 +36,19 @@ CREATE TABLE removed_gateways (
     gateway BIGINT PRIMARY KEY,
     removed_at BIGINT NOT NULL
 );
+
+-- Keys for providers that accounts have stored: sealed, and of which enough is kept in clear to tell them
+-- apart. The one that is used where a call names none is `is_default`, or the one called "default".
+CREATE TABLE provider_configs (
+    id TEXT PRIMARY KEY CHECK (length(id) = 32),
+    account_id TEXT NOT NULL REFERENCES accounts (id),
+    gateway BIGINT NOT NULL REFERENCES gateways (seq),
+    provider TEXT NOT NULL,
+    alias TEXT NOT NULL,
+    is_default BIGINT NOT NULL,
+    sealed TEXT NOT NULL,
+    preview TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    modified_at BIGINT NOT NULL,
+    UNIQUE (gateway, provider, alias)
+);

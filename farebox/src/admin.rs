@@ -1,4 +1,5 @@
 //! What an operator does to accounts, users, tokens and markups, as values: the command line makes them, and
+//! What an operator does to accounts, users, tokens and keys, as values: the command line makes them, and
 //! they are carried out on the store, here or in the process that has it (`control`).
 
 use std::time::Duration;
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::ids;
-use crate::keyring::Keyring;
+use crate::keyring::{self, Keyring, RotateError};
 use crate::store::StoreError;
 use crate::store::accounts::{self, User};
 use crate::store::db::Db;
@@ -61,6 +62,8 @@ pub enum Command {
         /// Whose they are.
         account: String,
     },
+    /// Every secret is sealed with the current key.
+    RotateKeys,
     /// A token is refused from now on.
     RevokeToken {
         /// Its id, not the token.
@@ -92,6 +95,9 @@ pub enum AdminError {
     /// What was asked for can't be.
     #[error("{0}")]
     Refused(String),
+    /// Not every secret could be sealed anew.
+    #[error(transparent)]
+    Rotate(#[from] RotateError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -138,6 +144,10 @@ pub async fn run(
             let account = known_account(db, &account).await?;
             let tokens = tokens::list(db, account).await?;
             Ok(tokens.iter().map(token_json).collect())
+        }
+        Command::RotateKeys => {
+            let resealed = keyring::rotate(keyring, db).await?;
+            Ok(json!({ "resealed": resealed }))
         }
         Command::RevokeToken { id } => {
             if !tokens::revoke(db, &id, now).await? {

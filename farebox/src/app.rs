@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::catalog::{FileError, Live};
 use crate::config::{Config, load_or_create_key};
+use crate::config::{Config, load_keys};
 use crate::http::Throttle;
 use crate::keyring::{Keyring, KeyringError};
 use crate::metrics::Metrics;
@@ -93,8 +94,8 @@ impl App {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
-        let key = load_or_create_key(&config.security.key)
-            .map_err(|error| StartError::Config(error.to_string()))?;
+        let (key, previous) =
+            load_keys(&config.security).map_err(|error| StartError::Config(error.to_string()))?;
         let fee = FeeRate::parse(&config.topup.fee_percent);
         let fee =
             fee.map_err(|error| StartError::Config(format!("[topup] fee_percent: {error}")))?;
@@ -110,7 +111,8 @@ impl App {
         let store = Store::open(&config.database, clock.clone(), report).await?;
         // The operator may have decided otherwise since the disputes came.
         reversals::refreeze_all(&store.db, config.disputes.freeze_spending).await?;
-        let keyring = Keyring::open(key.expose_secret(), &store.db).await?;
+        let previous = previous.as_ref().map(ExposeSecret::expose_secret);
+        let keyring = Keyring::open(key.expose_secret(), previous, &store.db).await?;
         Ok(Arc::new(Self {
             throttle: Throttle::new(config.http.auth_failures_per_minute),
             store,

@@ -41,6 +41,7 @@ pub use self::{
     problem::{ConfigError, Problem},
     providers::ProvidersConfig,
     security::{KeyError, KeySource, SecurityConfig, load_or_create_key},
+    security::{KeyError, KeySource, Keys, SecurityConfig, load_keys, load_or_create_key},
     stripe::StripeConfig,
     topup::TopupConfig,
 };

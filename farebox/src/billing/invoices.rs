@@ -9,6 +9,7 @@ use ledger::{AccountId, Timestamp};
 use crate::app::App;
 use crate::billing::BillingError;
 use crate::billing::topup::DESCRIPTION;
+use crate::keyring::context;
 use crate::store::invoices::{self, Listed, Told};
 use crate::store::topups::Topup;
 use crate::stripe::Invoice;
@@ -64,7 +65,7 @@ pub async fn note(
     invoice: &Invoice,
     asked_at: Timestamp,
 ) -> Result<(), BillingError> {
-    let context = context(topup.account, &topup.id);
+    let context = context::invoice(topup.account, &topup.id);
     let sealed_pdf = invoice
         .invoice_pdf
         .as_deref()
@@ -84,12 +85,8 @@ pub async fn note(
     Ok(invoices::note(&app.store.db, &topup.id, &told).await?)
 }
 
-fn context(account: AccountId, topup_id: &str) -> String {
-    format!("invoice:{account}:{topup_id}")
-}
-
 fn billed(app: &App, account: AccountId, listed: Listed) -> Result<BilledInvoice, BillingError> {
-    let context = context(account, &listed.topup_id);
+    let context = context::invoice(account, &listed.topup_id);
     // One that Stripe was never asked about again after it was made: a draft, and nothing is known.
     let told = listed.told.unwrap_or_else(|| Told {
         number: None,

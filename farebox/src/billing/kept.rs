@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::App;
 use crate::billing::topup::Driven;
 use crate::billing::{BillingError, Refusal};
+use crate::keyring::context;
 use crate::store::idempotency;
 
 /// An answer that won't change.
@@ -35,7 +36,9 @@ pub(super) async fn keep(
     };
     let internal = |cause: String| BillingError::Internal(cause);
     let text = serde_json::to_string(&kept).map_err(|error| internal(error.to_string()))?;
-    let sealed = app.keyring.seal_answer(&format!("{account}:{key}"), &text);
+    let sealed = app
+        .keyring
+        .seal_answer(&context::answer(account, key), &text);
     let sealed = sealed.map_err(|error| internal(error.to_string()))?;
     idempotency::keep_answer(&app.store.db, account, key, &sealed).await?;
     Ok(())
@@ -51,7 +54,9 @@ pub(super) fn open(
     key: &str,
     sealed: &str,
 ) -> Result<Kept, BillingError> {
-    let text = app.keyring.open_answer(&format!("{account}:{key}"), sealed);
+    let text = app
+        .keyring
+        .open_answer(&context::answer(account, key), sealed);
     let text = text.map_err(|error| BillingError::Internal(error.to_string()))?;
     serde_json::from_str(&text).map_err(|error| BillingError::Internal(error.to_string()))
 }

@@ -1,4 +1,4 @@
-//! `farebox account`, `user` and `token`: on the database, or, where a running Farebox has the SQLite
+//! `farebox account`, `user`, `token` and `keys`: on the database, or, where a running Farebox has the SQLite
 //! file, through that.
 
 use secrecy::ExposeSecret;
@@ -6,10 +6,11 @@ use secrecy::ExposeSecret;
 use crate::admin::{self, Command};
 use crate::app::system_clock;
 use crate::cli::args::{
-    AccountArgs, AccountCommand, OutputArgs, TokenArgs, TokenCommand, UserArgs, UserCommand,
+    AccountArgs, AccountCommand, KeysArgs, KeysCommand, OutputArgs, TokenArgs, TokenCommand,
+    UserArgs, UserCommand,
 };
 use crate::cli::{Failure, serve, show};
-use crate::config::load_or_create_key;
+use crate::config::load_keys;
 use crate::control;
 use crate::keyring::Keyring;
 use crate::store::db::Db;
@@ -52,6 +53,12 @@ pub(super) async fn token(args: TokenArgs) -> Result<(), Failure> {
 
 /// Here, or in the process that has the database.
 pub(super) async fn carry_out(command: Command, output: &OutputArgs) -> Result<(), Failure> {
+pub(super) async fn keys(args: KeysArgs) -> Result<(), Failure> {
+    let KeysCommand::Rotate = args.command;
+    carry_out(Command::RotateKeys, &args.output).await
+}
+
+async fn carry_out(command: Command, output: &OutputArgs) -> Result<(), Failure> {
     let config = serve::load(&output.config)?;
     let db = match Db::open(&config.database) {
         Ok(db) => db,
@@ -68,10 +75,10 @@ pub(super) async fn carry_out(command: Command, output: &OutputArgs) -> Result<(
         Err(error) => return Err(Failure::new(error)),
     };
     migrate::migrate(&db).await.map_err(Failure::new)?;
-    let key = load_or_create_key(&config.security.key).map_err(Failure::new)?;
-    let keyring = Keyring::open(key.expose_secret(), &db)
-        .await
-        .map_err(Failure::new)?;
+    let (key, previous) = load_keys(&config.security).map_err(Failure::new)?;
+    let previous = previous.as_ref().map(ExposeSecret::expose_secret);
+    let keyring = Keyring::open(key.expose_secret(), previous, &db);
+    let keyring = keyring.await.map_err(Failure::new)?;
     let done = admin::run(&db, &keyring, command, system_clock()()).await;
     show::print(&done.map_err(Failure::new)?, output.json);
     Ok(())

@@ -39,6 +39,8 @@ pub(super) enum Command {
     User(UserArgs),
     /// API tokens
     Token(TokenArgs),
+    /// The key that secrets in the database are sealed with
+    Keys(KeysArgs),
     /// The books: check or export them
     Ledger(LedgerArgs),
     /// Compare Stripe's paid invoices, refunds and disputes with the ledger; exit code 1 where they differ
@@ -254,6 +256,20 @@ pub(super) enum ExportFormat {
     Csv,
     /// One JSON object a line
     Jsonl,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KeysArgs {
+    #[command(subcommand)]
+    pub(super) command: KeysCommand,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeysCommand {
+    /// Seal every secret with [security] key that previous_key has sealed; may be interrupted and repeated
+    Rotate,
 }
 
 #[derive(Debug, Args)]

@@ -68,6 +68,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Account(args) => admin::account(args).await?,
         Command::User(args) => admin::user(args).await?,
         Command::Token(args) => admin::token(args).await?,
+        Command::Keys(args) => admin::keys(args).await?,
         Command::Ledger(args) => return ledger::run(&args).await,
         Command::Reconcile(args) => return reconcile::run(&args).await,
         Command::Refund(args) => refunds::refund(args).await?,

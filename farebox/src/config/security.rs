@@ -15,6 +15,8 @@ use super::reader::{Choice, Reader};
 pub struct SecurityConfig {
     /// Where the key comes from.
     pub key: KeySource,
+    /// Where the one before it comes from, while this one takes its place.
+    pub previous_key: Option<KeySource>,
 }
 
 /// Where the key comes from that secrets in the database are encrypted with.
@@ -58,25 +60,44 @@ const DIGITS: &str = "write 64 hexadecimal digits, such as `openssl rand -hex 32
 
 impl SecurityConfig {
     pub(super) fn read(reader: &mut Reader, create: bool) -> Self {
-        let key = match reader.choice("security.key") {
-            Choice::Inline(setting) => {
-                let text = SecretString::from(setting.value.as_str().unwrap_or_default());
-                KeySource::Given(unhex(&text).unwrap_or_else(|| {
-                    reader.fail("security.key", "the key is malformed", DIGITS);
-                    SecretBox::new(Box::new([0; 32]))
-                }))
+        let key = source(reader, "security.key", create).unwrap_or_else(|| {
+            reader.fail("security.key_file", "there is no key", "name a file for it");
+            KeySource::File {
+                path: PathBuf::new(),
+                create: false,
             }
-            Choice::File(path) => KeySource::File { path, create },
-            Choice::Neither => {
-                reader.fail("security.key_file", "there is no key", "name a file for it");
-                KeySource::File {
-                    path: PathBuf::new(),
-                    create: false,
-                }
-            }
-        };
-        Self { key }
+        });
+        let previous_key = source(reader, "security.previous_key", false);
+        Self { key, previous_key }
     }
+}
+
+fn source(reader: &mut Reader, option: &str, create: bool) -> Option<KeySource> {
+    match reader.choice(option) {
+        Choice::Inline(setting) => {
+            let text = SecretString::from(setting.value.as_str().unwrap_or_default());
+            Some(KeySource::Given(unhex(&text).unwrap_or_else(|| {
+                reader.fail(option, "the key is malformed", DIGITS);
+                SecretBox::new(Box::new([0; 32]))
+            })))
+        }
+        Choice::File(path) => Some(KeySource::File { path, create }),
+        Choice::Neither => None,
+    }
+}
+
+/// The key, and the one before it where there is one.
+pub type Keys = (SecretBox<[u8; 32]>, Option<SecretBox<[u8; 32]>>);
+
+/// Both keys, as [`load_or_create_key`] loads one.
+///
+/// # Errors
+///
+/// [`KeyError`].
+pub fn load_keys(config: &SecurityConfig) -> Result<Keys, KeyError> {
+    let key = load_or_create_key(&config.key)?;
+    let previous = config.previous_key.as_ref().map(load_or_create_key);
+    Ok((key, previous.transpose()?))
 }
 
 /// The key, made and written with mode 0600 where it is missing and may be made.

@@ -4,10 +4,17 @@
 //! here.
 
 mod error;
+mod provider_configs;
+mod providers;
 mod retention;
 mod settings;
 
 pub use error::GatewayError;
+pub use provider_configs::{
+    ProviderConfigPage, ProviderConfigRequest, create_provider_config, delete_provider_config,
+    list_provider_configs, open_provider_key, update_provider_config,
+};
+pub use providers::PROVIDERS;
 pub use retention::prune_logs;
 pub use settings::{GatewayPage, create, delete, list, show, update};
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, delete, get, post};
+use axum::routing::{get, post, put};
 use axum::serve::ListenerExt;
 use http::{Method, StatusCode, Uri};
 use tokio::net::TcpListener;
@@ -15,6 +16,8 @@ use tokio::net::TcpListener;
 use crate::app::App;
 use crate::error::{ApiError, codes};
 use crate::http::{api, gateway, openapi, ops, request_id, webhooks};
+use crate::http::api::gateways::provider_configs as configs;
+use crate::http::{api, openapi, ops, request_id, webhooks};
 
 /// Everything that is served on the main listener.
 pub fn router(app: Arc<App>) -> Router {
@@ -126,6 +129,14 @@ fn gateway_routes() -> Router<Arc<App>> {
                 .put(api::gateways::put)
                 .patch(api::gateways::patch)
                 .delete(api::gateways::delete),
+        )
+        .route(
+            &path("gateways/{gateway_id}/provider_configs"),
+            get(configs::list).post(configs::create),
+        )
+        .route(
+            &path("gateways/{gateway_id}/provider_configs/{id}"),
+            put(configs::put).delete(configs::delete),
         )
 }
 

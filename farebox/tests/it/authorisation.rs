@@ -193,6 +193,26 @@ const ROUTES: &[(&str, &str, Guard)] = &[
         "/client/v4/accounts/{account_id}/ai-gateway/gateways/{gateway_id}",
         Guard::Write,
     ),
+    (
+        "get",
+        "/client/v4/accounts/{account_id}/ai-gateway/gateways/{gateway_id}/provider_configs",
+        Guard::Read,
+    ),
+    (
+        "post",
+        "/client/v4/accounts/{account_id}/ai-gateway/gateways/{gateway_id}/provider_configs",
+        Guard::Write,
+    ),
+    (
+        "delete",
+        "/client/v4/accounts/{account_id}/ai-gateway/gateways/{gateway_id}/provider_configs/{id}",
+        Guard::Write,
+    ),
+    (
+        "put",
+        "/client/v4/accounts/{account_id}/ai-gateway/gateways/{gateway_id}/provider_configs/{id}",
+        Guard::Write,
+    ),
     ("get", "/client/v4/user/tokens/verify", Guard::AnyToken),
     ("get", "/healthz", Guard::Open),
     ("get", "/openapi.json", Guard::Open),

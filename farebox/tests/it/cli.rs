@@ -121,6 +121,26 @@ async fn accounts_users_and_tokens() {
 }
 
 #[tokio::test]
+async fn a_key_takes_anothers_place() {
+    let (dir, mut variables) = fresh();
+    let account = told(&["account", "create", "--name", "Research"], &variables).await;
+    let id = account["id"].as_str().unwrap();
+    let old = dir.path().join("old.key");
+    std::fs::rename(dir.path().join("farebox.key"), &old).unwrap();
+    std::fs::write(dir.path().join("farebox.key"), "ab".repeat(32)).unwrap();
+    let list = ["token", "list", "--account", id];
+    let error = refused(&list, &variables, 1).await;
+    assert!(error.contains("previous_key"), "{error}");
+    let previous = "FAREBOX_SECURITY__PREVIOUS_KEY_FILE".to_owned();
+    variables.insert(previous.clone(), old.display().to_string());
+    assert_eq!(told(&list, &variables).await, json!([]));
+    let rotated = told(&["keys", "rotate"], &variables).await;
+    assert_eq!(rotated, json!({ "resealed": 0 }));
+    variables.remove(&previous);
+    assert_eq!(told(&list, &variables).await, json!([]));
+}
+
+#[tokio::test]
 async fn what_people_read_of_accounts_and_tokens() {
     let (_dir, variables) = fresh();
     let id = "00000000000000000000000000000001";

@@ -29,6 +29,11 @@ impl Fields {
         self.fields.contains_key(name)
     }
 
+    /// Whether a fault of this field was noted.
+    pub fn has_faults_at(&self, name: &str) -> bool {
+        self.errors.iter().any(|error| super::is_at(error, name))
+    }
+
     /// Notes which of these fields are missing.
     pub fn require(&mut self, names: &[&str]) {
         for name in names {

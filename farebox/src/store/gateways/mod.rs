@@ -132,13 +132,15 @@ pub async fn update(
     changed.ok_or(StoreError::Conflict("gateway"))
 }
 
-/// Removes a gateway. What is left of it goes later, by [`removed`].
+/// Removes a gateway with its keys. Its logs go later, by [`removed`].
 ///
 /// # Errors
 /// [`StoreError::Database`].
 pub async fn remove(db: &Db, known: &Gateway, now: Timestamp) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
     let gateway = [known.seq.into()];
+    let sql = "DELETE FROM provider_configs WHERE gateway = $1";
+    tx.execute(sql, &gateway).await?;
     let sql = "DELETE FROM gateways WHERE seq = $1";
     if tx.execute(sql, &gateway).await? == 1 {
         let sql = "INSERT INTO removed_gateways (gateway, removed_at) VALUES ($1, $2)";

@@ -139,8 +139,8 @@ async fn a_full_gateway_takes_no_more(app: &TestApp) {
     assert!(charges::find(db, app.account, id).await.unwrap().is_some());
 }
 
-/// What is left in a table that belongs to logs.
-async fn rows(app: &TestApp, table: &str) -> i64 {
+/// How many rows a table has.
+pub async fn rows(app: &TestApp, table: &str) -> i64 {
     let sql = format!("SELECT COUNT(*) FROM {table}");
     let row = app.app.store.db.query_opt(&sql, &[]).await.unwrap();
     row.unwrap().int().unwrap()

@@ -3,6 +3,7 @@
 mod audit;
 mod committer;
 mod gateways;
+mod keys;
 mod logs;
 pub mod money;
 mod one_process;
