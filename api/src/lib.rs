@@ -23,6 +23,7 @@ mod balance;
 mod cents;
 #[cfg(feature = "client")]
 mod client;
+mod custom_provider;
 mod dollars;
 mod envelope;
 mod gateway;
@@ -50,6 +51,7 @@ pub use client::{
     TopupAccountParams, TopupConfigSetParams, TopupConfigs, TopupCreateParams, TopupStatusParams,
     Topups, TransactionOrder, TransactionsParams, UsageHistoryParams, User,
 };
+pub use custom_provider::{CreateCustomProvider, CustomProvider, UpdateCustomProvider};
 pub use dollars::{Dollars, ParseDollarsError};
 pub use envelope::{ApiMessage, Envelope, ResultInfo};
 pub use gateway::{

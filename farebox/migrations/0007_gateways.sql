@@ -52,3 +52,25 @@ CREATE TABLE provider_configs (
     modified_at BIGINT NOT NULL,
     UNIQUE (gateway, provider, alias)
 );
+
+-- Providers of an account's own, called by `custom-` and their slug. Their headers may hold credentials, so
+-- that the values are sealed; the names are kept in clear, to be shown.
+CREATE TABLE custom_providers (
+    id TEXT PRIMARY KEY CHECK (length(id) = 36),
+    account_id TEXT NOT NULL REFERENCES accounts (id),
+    slug TEXT NOT NULL,
+    name TEXT NOT NULL,
+    base_url TEXT NOT NULL,
+    enable BIGINT NOT NULL,
+    beta BIGINT NOT NULL,
+    description TEXT,
+    link TEXT,
+    curl_example TEXT,
+    js_example TEXT,
+    position BIGINT,
+    header_names TEXT NOT NULL,
+    sealed_headers TEXT,
+    created_at BIGINT NOT NULL,
+    modified_at BIGINT NOT NULL,
+    UNIQUE (account_id, slug)
+);

@@ -73,6 +73,8 @@ pub struct Config {
     pub providers: ProvidersConfig,
     /// What calls to models cost.
     pub prices: PricesConfig,
+    /// What calls to providers may do and leave behind.
+    pub gateway: GatewayConfig,
     /// What happens by itself.
     pub jobs: JobsConfig,
     /// What is written to standard error.

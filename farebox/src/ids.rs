@@ -48,6 +48,15 @@ pub fn ordered(now: Timestamp) -> String {
         .to_string()
 }
 
+/// The same as UUIDs are mostly written, with hyphens.
+pub fn uuid(now: Timestamp) -> String {
+    let text = ordered(now);
+    let parts = [0..8, 8..12, 12..16, 16..20, 20..32];
+    parts
+        .map(|part| text.get(part).unwrap_or_default())
+        .join("-")
+}
+
 /// The id of the transfer that `purpose` makes for `subject`: always the same one, by which a repeat
 /// is recognised.
 pub fn transfer_for(purpose: &str, subject: &str) -> TransferId {

@@ -16,6 +16,7 @@ pub mod jobs;
 pub mod keyring;
 pub mod metrics;
 pub mod proxy;
+pub mod reach;
 pub mod store;
 pub mod stripe;
 pub mod tls;

@@ -17,6 +17,13 @@ pub struct GatewayConfig {
     pub drain: Duration,
     /// How much of a body a log keeps.
     pub log_body_max: usize,
+use super::reader::Reader;
+
+/// What calls to providers may do and leave behind.
+#[derive(Debug, Clone)]
+pub struct GatewayConfig {
+    /// Whether providers of an account's own may be at private addresses.
+    pub allow_private_upstreams: bool,
 }
 
 impl GatewayConfig {
@@ -27,6 +34,7 @@ impl GatewayConfig {
             first_byte: reader.seconds("gateway.first_byte_seconds", 1..=86_400),
             drain: reader.seconds("gateway.drain_seconds", 0..=86_400),
             log_body_max: reader.number("gateway.log_body_bytes", 0..=16_777_216),
+            allow_private_upstreams: reader.flag("gateway.allow_private_upstreams"),
         }
     }
 }

@@ -3,18 +3,24 @@
 //! It puts the store and the keyring together, and knows no HTTP. What a setting does to a call is not in
 //! here.
 
+mod custom_providers;
 mod error;
 mod provider_configs;
 mod providers;
 mod retention;
 mod settings;
 
+pub use custom_providers::{
+    CustomProviderPage, CustomProviderRequest, create_custom_provider, delete_custom_provider,
+    list_custom_providers, open_provider_headers, reach, show_custom_provider,
+    update_custom_provider,
+};
 pub use error::GatewayError;
 pub use provider_configs::{
     ProviderConfigPage, ProviderConfigRequest, create_provider_config, delete_provider_config,
     list_provider_configs, open_provider_key, update_provider_config,
 };
-pub use providers::PROVIDERS;
+pub use providers::{CUSTOM, PROVIDERS, provider_url};
 pub use retention::prune_logs;
 pub use settings::{GatewayPage, create, delete, list, show, update};
 

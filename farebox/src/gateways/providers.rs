@@ -1,9 +1,10 @@
-//! The providers that there are.
+//! The providers that there are, and where they are called.
 
 use ledger::AccountId;
 
 use crate::app::App;
-use crate::gateways::GatewayError;
+use crate::gateways::{GatewayError, known};
+use crate::store::custom_providers;
 
 /// The slugs of the providers that a gateway knows by itself (contract: section 6).
 pub const PROVIDERS: [&str; 13] = [
@@ -22,11 +23,42 @@ pub const PROVIDERS: [&str; 13] = [
     "perplexity-ai",
 ];
 
+/// What stands in a provider's place for the endpoint that is compatible with OpenAI's.
+const COMPATIBLE: &str = "compat";
+
+/// What stands before the slug of a provider of an account's own.
+pub const CUSTOM: &str = "custom-";
+
+/// Where a provider is called through a gateway, below `base`.
+///
+/// # Errors
+/// [`GatewayError::NotFound`] where there is no such gateway or no such provider.
+pub async fn provider_url(
+    app: &App,
+    account: AccountId,
+    gateway: &str,
+    provider: &str,
+    base: &str,
+) -> Result<String, GatewayError> {
+    let gateway = known(app, account, gateway).await?;
+    if provider != COMPATIBLE && !is_provider(app, account, provider).await? {
+        return Err(GatewayError::NotFound("Provider"));
+    }
+    Ok(format!("{base}/v1/{account}/{}/{provider}", gateway.id))
+}
+
 /// Whether the account can call a provider by this slug.
 pub(super) async fn is_provider(
-    _app: &App,
-    _account: AccountId,
+    app: &App,
+    account: AccountId,
     slug: &str,
 ) -> Result<bool, GatewayError> {
-    Ok(PROVIDERS.contains(&slug))
+    if PROVIDERS.contains(&slug) {
+        return Ok(true);
+    }
+    let Some(custom) = slug.strip_prefix(CUSTOM) else {
+        return Ok(false);
+    };
+    let found = custom_providers::find_by_slug(&app.store.db, account, custom).await?;
+    Ok(found.is_some())
 }

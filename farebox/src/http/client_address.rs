@@ -10,6 +10,12 @@ use http::HeaderMap;
 
 use crate::app::App;
 
+/// Whether what a peer at this address says of others is believed.
+pub fn is_trusted(app: &Arc<App>, address: IpAddr) -> bool {
+    let mut networks = app.config.http.trusted_proxies.iter();
+    networks.any(|network| network.contains(address))
+}
+
 /// The client's address.
 pub fn client_address(app: &Arc<App>, headers: &HeaderMap, extensions: &Extensions) -> IpAddr {
     let peer = extensions
@@ -17,13 +23,7 @@ pub fn client_address(app: &Arc<App>, headers: &HeaderMap, extensions: &Extensio
         .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| {
             info.0.ip().to_canonical()
         });
-    let trusted = |address: &IpAddr| {
-        app.config
-            .http
-            .trusted_proxies
-            .iter()
-            .any(|network| network.contains(*address))
-    };
+    let trusted = |address: &IpAddr| is_trusted(app, *address);
     if !trusted(&peer) {
         return peer;
     }

@@ -12,6 +12,7 @@ mod gateway;
 mod idempotency;
 pub mod openapi;
 mod ops;
+mod public_url;
 mod query;
 mod refusals;
 mod request_id;

@@ -51,6 +51,11 @@ impl Params {
         Some(value)
     }
 
+    /// Takes a yes or no.
+    pub fn flag(&mut self, name: &str) -> Option<bool> {
+        self.choice(name, &[("true", true), ("false", false)])
+    }
+
     /// Takes which page of a list is wanted, from 1 on, and how many entries a page has.
     pub fn page(&mut self, usual: i64, most: i64) -> (i64, i64) {
         let page = self.integer("page", 1, i64::MAX).unwrap_or(1);

@@ -138,6 +138,20 @@ fn gateway_routes() -> Router<Arc<App>> {
             &path("gateways/{gateway_id}/provider_configs/{id}"),
             put(configs::put).delete(configs::delete),
         )
+        .route(
+            &path("gateways/{gateway_id}/url/{provider}"),
+            get(api::gateways::urls::get),
+        )
+        .route(
+            &path("custom-providers"),
+            get(api::custom_providers::list).post(api::custom_providers::create),
+        )
+        .route(
+            &path("custom-providers/{id}"),
+            get(api::custom_providers::get)
+                .patch(api::custom_providers::patch)
+                .delete(api::custom_providers::delete),
+        )
 }
 
 async fn no_route(uri: Uri) -> ApiError {

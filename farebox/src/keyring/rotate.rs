@@ -88,5 +88,9 @@ fn reseal(ring: &Keyring, one: &Sealed) -> Result<String, CantOpen> {
             let context = context::provider_key(account, key);
             ring.seal_secret(&context, &ring.open_secret(&context, &one.text)?)
         }
+        Kind::ProviderHeaders => {
+            let context = context::provider_headers(account, key);
+            ring.seal_secret(&context, &ring.open_secret(&context, &one.text)?)
+        }
     }
 }

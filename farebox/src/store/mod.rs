@@ -9,6 +9,7 @@ pub mod auto_topups;
 pub mod bulk;
 pub mod charges;
 pub mod committer;
+pub mod custom_providers;
 pub mod db;
 mod error;
 pub mod events;

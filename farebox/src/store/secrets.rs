@@ -14,6 +14,8 @@ pub enum Kind {
     Invoice,
     /// Keys for providers.
     ProviderKey,
+    /// Headers of accounts' own providers.
+    ProviderHeaders,
 }
 
 /// A sealed text and where it stands.
@@ -31,7 +33,12 @@ pub struct Sealed {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Answer, Self::Invoice, Self::ProviderKey];
+    pub const ALL: [Self; 4] = [
+        Self::Answer,
+        Self::Invoice,
+        Self::ProviderKey,
+        Self::ProviderHeaders,
+    ];
 
     /// The table.
     pub const fn table(self) -> &'static str {
@@ -39,6 +46,7 @@ impl Kind {
             Self::Answer => "idempotency_keys",
             Self::Invoice => "invoices",
             Self::ProviderKey => "provider_configs",
+            Self::ProviderHeaders => "custom_providers",
         }
     }
 
@@ -51,6 +59,9 @@ impl Kind {
                  FROM invoices i JOIN topups t ON t.id = i.topup_id"
             }
             Self::ProviderKey => "SELECT account_id, id AS key, sealed FROM provider_configs",
+            Self::ProviderHeaders => {
+                "SELECT account_id, id AS key, sealed_headers AS sealed FROM custom_providers"
+            }
         }
     }
 
@@ -67,6 +78,10 @@ impl Kind {
             Self::ProviderKey => {
                 "UPDATE provider_configs SET sealed = $4 \
                  WHERE account_id = $1 AND id = $2 AND sealed = $3"
+            }
+            Self::ProviderHeaders => {
+                "UPDATE custom_providers SET sealed_headers = $4 \
+                 WHERE account_id = $1 AND id = $2 AND sealed_headers = $3"
             }
         }
     }

@@ -213,6 +213,36 @@ const ROUTES: &[(&str, &str, Guard)] = &[
         "/client/v4/accounts/{account_id}/ai-gateway/gateways/{gateway_id}/provider_configs/{id}",
         Guard::Write,
     ),
+    (
+        "get",
+        "/client/v4/accounts/{account_id}/ai-gateway/custom-providers",
+        Guard::Read,
+    ),
+    (
+        "post",
+        "/client/v4/accounts/{account_id}/ai-gateway/custom-providers",
+        Guard::Write,
+    ),
+    (
+        "delete",
+        "/client/v4/accounts/{account_id}/ai-gateway/custom-providers/{id}",
+        Guard::Write,
+    ),
+    (
+        "get",
+        "/client/v4/accounts/{account_id}/ai-gateway/custom-providers/{id}",
+        Guard::Read,
+    ),
+    (
+        "patch",
+        "/client/v4/accounts/{account_id}/ai-gateway/custom-providers/{id}",
+        Guard::Write,
+    ),
+    (
+        "get",
+        "/client/v4/accounts/{account_id}/ai-gateway/gateways/{gateway_id}/url/{provider}",
+        Guard::Read,
+    ),
     ("get", "/client/v4/user/tokens/verify", Guard::AnyToken),
     ("get", "/healthz", Guard::Open),
     ("get", "/openapi.json", Guard::Open),
@@ -271,6 +301,10 @@ async fn every_route_refuses_strangers(app: &TestApp) {
     let hold = hold.as_str().unwrap();
     let gateway = gateways::get_or_create_default(&app.app.store.db, app.account, app.app.now());
     let gateway = gateway.await.unwrap();
+    let path = app.billing("").replace("billing/", "custom-providers");
+    let body = serde_json::json!({ "name": "One", "slug": "one", "base_url": "https://1.1.1.1" });
+    let made = app.request(Method::POST, &path).json(body).send().await;
+    let custom = made.body["result"]["id"].as_str().unwrap().to_owned();
     app.add_cards().await;
     let invoice = app
         .topup(serde_json::json!({ "amount": 1000 }))
@@ -280,6 +314,11 @@ async fn every_route_refuses_strangers(app: &TestApp) {
         let path = &path.replace("{hold_id}", hold);
         let path = &path.replace("{payment_intent_id}", &invoice);
         let path = &path.replace("{gateway_id}", &gateway.id);
+        let path = &path.replace("{provider}", "openai");
+        let path = &path.replace(
+            "custom-providers/{id}",
+            &format!("custom-providers/{custom}"),
+        );
         let nobody = call(app, method, path, None).await;
         let expected = match guard {
             Guard::Open => (200, None),

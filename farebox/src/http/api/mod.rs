@@ -1,6 +1,7 @@
 //! The management API, a file per resource.
 
 pub mod credit_balance;
+pub mod custom_providers;
 pub mod disputes;
 pub mod gateways;
 pub mod holds;

@@ -1,5 +1,6 @@
 //! `/client/v4/accounts/{account_id}/ai-gateway/…`, apart from billing.
 
+mod custom_providers;
 mod provider_configs;
 mod settings;
 

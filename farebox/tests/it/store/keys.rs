@@ -11,7 +11,7 @@ use crate::store::logs::rows;
 const OLD: [u8; 32] = [7; 32];
 const NEW: [u8; 32] = [8; 32];
 
-/// Three secrets: an answer, the address of an invoice, and a provider's key.
+/// Four secrets: an answer, the address of an invoice, a provider's key, and another one's headers.
 async fn seal_some(app: &TestApp) {
     app.add_cards().await;
     let request = app.request(Method::POST, &app.billing("topup"));
@@ -34,6 +34,12 @@ async fn seal_some(app: &TestApp) {
     });
     let stored = app.request(Method::POST, &path).json(body).send().await;
     assert_eq!(stored.status, 200, "{}", stored.text);
+    let path = app.billing("").replace("billing/", "custom-providers");
+    let body = json!({
+        "name": "One", "slug": "one", "base_url": "https://1.1.1.1", "headers": "{\"x-key\":\"k\"}",
+    });
+    let made = app.request(Method::POST, &path).json(body).send().await;
+    assert_eq!(made.status, 200, "{}", made.text);
 }
 
 /// How many sealed texts begin with the same name of a key, for each table.
@@ -43,6 +49,7 @@ async fn sealed_by(app: &TestApp) -> Vec<String> {
         ("answer", "idempotency_keys"),
         ("sealed_pdf", "invoices"),
         ("sealed", "provider_configs"),
+        ("sealed_headers", "custom_providers"),
     ] {
         let sql = format!("SELECT substr({column}, 1, 16) FROM {table} WHERE {column} IS NOT NULL");
         let found = app.app.store.db.query(&sql, &[]).await.unwrap();
@@ -66,7 +73,7 @@ async fn everything_is_sealed_with_the_new_key(app: &TestApp) {
     let ring = Keyring::open(&NEW, Some(&OLD), db).await.unwrap();
     let token = app.app.keyring.hash_token(&app.token);
     assert_eq!(ring.hash_token(&app.token), token);
-    assert_eq!(rotate(&ring, db).await.unwrap(), 3);
+    assert_eq!(rotate(&ring, db).await.unwrap(), 4);
     assert_eq!(rotate(&ring, db).await.unwrap(), 0);
     let new = sealed_by(app).await;
     assert!(new.iter().all(|name| *name == new[0] && *name != old[0]));
@@ -90,7 +97,7 @@ async fn everything_is_sealed_with_the_new_key(app: &TestApp) {
 
     // And once more, to a third one.
     let third = Keyring::open(&[9; 32], Some(&NEW), db).await.unwrap();
-    assert_eq!(rotate(&third, db).await.unwrap(), 3);
+    assert_eq!(rotate(&third, db).await.unwrap(), 4);
     assert_eq!(third.hash_token(&app.token), token);
     let alone = Keyring::open(&[9; 32], None, db).await.unwrap();
     assert_eq!(alone.hash_token(&app.token), token);
@@ -122,13 +129,13 @@ async fn it_can_be_interrupted(app: &TestApp) {
     );
     let early = Keyring::open(&NEW, None, db).await;
     assert!(
-        matches!(early, Err(KeyringError::Unfinished(1))),
+        matches!(early, Err(KeyringError::Unfinished(2))),
         "{early:?}"
     );
 
     set(&sealed).await;
     let ring = Keyring::open(&NEW, Some(&OLD), db).await.unwrap();
-    assert_eq!(rotate(&ring, db).await.unwrap(), 1);
+    assert_eq!(rotate(&ring, db).await.unwrap(), 2);
     Keyring::open(&NEW, None, db).await.unwrap();
     assert_eq!(rows(app, "provider_configs").await, 1);
 }

@@ -8,6 +8,7 @@ const MODULES: &[(&str, &[&str])] = &[
     // Leaves.
     ("csv", &[]),
     ("ids", &[]),
+    ("reach", &[]),
     ("tls", &[]),
     // Data: what models cost. Nobody's account or request is known there.
     ("catalog", &[]),
@@ -35,7 +36,10 @@ const MODULES: &[(&str, &[&str])] = &[
             "app", "catalog", "config", "ids", "keyring", "metrics", "store", "stripe",
         ],
     ),
-    ("gateways", &["app", "config", "ids", "keyring", "store"]),
+    (
+        "gateways",
+        &["app", "config", "ids", "keyring", "reach", "store"],
+    ),
     ("error", &["store"]),
     // A call to a model: money by way of `billing` and the committer, and no HTTP of ours.
     (

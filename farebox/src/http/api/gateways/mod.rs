@@ -3,6 +3,7 @@
 pub mod provider_configs;
 mod settings;
 mod spend_limits;
+pub mod urls;
 
 use std::sync::Arc;
 
