@@ -30,6 +30,7 @@ mod gateway;
 mod hold;
 mod invoices;
 mod payment_methods;
+mod log;
 mod provider_config;
 mod reversal;
 mod spending_limit;
@@ -65,6 +66,7 @@ pub use invoices::{
 pub use payment_methods::{
     PaymentMethod, PaymentMethodSetup, RemovedPaymentMethod, SetupPaymentMethod,
 };
+pub use log::{EditLog, Log, LogCharge, LogList, LogListInfo, LogsDeleted};
 pub use provider_config::{CreateProviderConfig, ProviderConfig, UpdateProviderConfig};
 pub use reversal::{CreateRefund, Dispute, Refund, RefundReason};
 pub use spending_limit::{

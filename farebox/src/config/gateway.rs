@@ -24,6 +24,8 @@ use super::reader::Reader;
 pub struct GatewayConfig {
     /// Whether providers of an account's own may be at private addresses.
     pub allow_private_upstreams: bool,
+    /// The longest body that a log keeps whole, in bytes.
+    pub log_body_max_bytes: usize,
 }
 
 impl GatewayConfig {
@@ -35,6 +37,7 @@ impl GatewayConfig {
             drain: reader.seconds("gateway.drain_seconds", 0..=86_400),
             log_body_max: reader.number("gateway.log_body_bytes", 0..=16_777_216),
             allow_private_upstreams: reader.flag("gateway.allow_private_upstreams"),
+            log_body_max_bytes: reader.number("gateway.log_body_max_bytes", 0..=16_777_216),
         }
     }
 }

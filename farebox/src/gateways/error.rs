@@ -8,6 +8,9 @@ pub enum GatewayError {
     /// There is no such thing in this account; what it is called.
     #[error("{0} not found")]
     NotFound(&'static str),
+    /// It was there once, and is not kept; why, for the caller.
+    #[error("{0}")]
+    NotKept(String),
     /// Something is wrong with the request that only who has the data can know.
     #[error("{message}")]
     Invalid {

@@ -5,6 +5,7 @@
 
 mod custom_providers;
 mod error;
+mod logs;
 mod provider_configs;
 mod providers;
 mod retention;
@@ -16,6 +17,7 @@ pub use custom_providers::{
     update_custom_provider,
 };
 pub use error::GatewayError;
+pub use logs::{LoggedBody, Side, delete_logs, edit_log, list_logs, log_body, show_log};
 pub use provider_configs::{
     ProviderConfigPage, ProviderConfigRequest, create_provider_config, delete_provider_config,
     list_provider_configs, open_provider_key, update_provider_config,

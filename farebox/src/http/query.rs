@@ -42,6 +42,24 @@ impl Params {
         (!value.is_empty() && value != "null").then(|| value.to_owned())
     }
 
+    /// The parameters whose names begin so, in their order.
+    pub fn beginning_with<'a>(
+        &'a self,
+        prefix: &'a str,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let all = self
+            .pairs
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        all.filter(move |(name, _)| name.starts_with(prefix))
+    }
+
+    /// Notes a fault that somebody else has found, from the parameter's name inwards.
+    pub fn refuse(&mut self, inwards: &[&str], message: impl Into<String>) {
+        self.errors
+            .push(issue(&[&["query"], inwards].concat(), message));
+    }
+
     /// Takes a text of at most 500 characters.
     pub fn text(&mut self, name: &str) -> Option<String> {
         let value = self.take(name)?;

@@ -38,6 +38,7 @@ impl From<GatewayError> for ApiError {
     fn from(error: GatewayError) -> Self {
         match error {
             GatewayError::NotFound(what) => Self::not_found(what),
+            GatewayError::NotKept(why) => Self::new(StatusCode::NOT_FOUND, codes::NOT_FOUND, why),
             GatewayError::Invalid { at, message } => Self::invalid(at, message),
             GatewayError::Busy => {
                 let message = "It is being changed by somebody else: ask again";

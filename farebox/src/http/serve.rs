@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::error::{ApiError, codes};
 use crate::http::{api, gateway, openapi, ops, request_id, webhooks};
 use crate::http::api::gateways::provider_configs as configs;
+use crate::http::api::gateways::{logs, provider_configs as configs};
 use crate::http::{api, openapi, ops, request_id, webhooks};
 
 /// Everything that is served on the main listener.
@@ -137,6 +138,22 @@ fn gateway_routes() -> Router<Arc<App>> {
         .route(
             &path("gateways/{gateway_id}/provider_configs/{id}"),
             put(configs::put).delete(configs::delete),
+        )
+        .route(
+            &path("gateways/{gateway_id}/logs"),
+            get(logs::list).delete(logs::delete),
+        )
+        .route(
+            &path("gateways/{gateway_id}/logs/{id}"),
+            get(logs::get).patch(logs::patch),
+        )
+        .route(
+            &path("gateways/{gateway_id}/logs/{id}/request"),
+            get(logs::request),
+        )
+        .route(
+            &path("gateways/{gateway_id}/logs/{id}/response"),
+            get(logs::response),
         )
         .route(
             &path("gateways/{gateway_id}/url/{provider}"),

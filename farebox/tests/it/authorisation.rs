@@ -9,6 +9,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use crate::app::{Answer, TestApp};
+use crate::calls;
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -243,6 +244,36 @@ const ROUTES: &[(&str, &str, Guard)] = &[
         "/client/v4/accounts/{account_id}/ai-gateway/gateways/{gateway_id}/url/{provider}",
         Guard::Read,
     ),
+    (
+        "delete",
+        "/client/v4/accounts/{account_id}/ai-gateway/gateways/{gateway_id}/logs",
+        Guard::Write,
+    ),
+    (
+        "get",
+        "/client/v4/accounts/{account_id}/ai-gateway/gateways/{gateway_id}/logs",
+        Guard::Read,
+    ),
+    (
+        "get",
+        "/client/v4/accounts/{account_id}/ai-gateway/gateways/{gateway_id}/logs/{id}",
+        Guard::Read,
+    ),
+    (
+        "patch",
+        "/client/v4/accounts/{account_id}/ai-gateway/gateways/{gateway_id}/logs/{id}",
+        Guard::Write,
+    ),
+    (
+        "get",
+        "/client/v4/accounts/{account_id}/ai-gateway/gateways/{gateway_id}/logs/{id}/request",
+        Guard::Read,
+    ),
+    (
+        "get",
+        "/client/v4/accounts/{account_id}/ai-gateway/gateways/{gateway_id}/logs/{id}/response",
+        Guard::Read,
+    ),
     ("get", "/client/v4/user/tokens/verify", Guard::AnyToken),
     ("get", "/healthz", Guard::Open),
     ("get", "/openapi.json", Guard::Open),
@@ -301,6 +332,8 @@ async fn every_route_refuses_strangers(app: &TestApp) {
     let hold = hold.as_str().unwrap();
     let gateway = gateways::get_or_create_default(&app.app.store.db, app.account, app.app.now());
     let gateway = gateway.await.unwrap();
+    let log = calls::free(&gateway, app.app.now(), calls::call("openai", "gpt-4o"));
+    let log = calls::write(app, log).await.unwrap();
     let path = app.billing("").replace("billing/", "custom-providers");
     let body = serde_json::json!({ "name": "One", "slug": "one", "base_url": "https://1.1.1.1" });
     let made = app.request(Method::POST, &path).json(body).send().await;
@@ -315,6 +348,7 @@ async fn every_route_refuses_strangers(app: &TestApp) {
         let path = &path.replace("{payment_intent_id}", &invoice);
         let path = &path.replace("{gateway_id}", &gateway.id);
         let path = &path.replace("{provider}", "openai");
+        let path = &path.replace("logs/{id}", &format!("logs/{log}"));
         let path = &path.replace(
             "custom-providers/{id}",
             &format!("custom-providers/{custom}"),

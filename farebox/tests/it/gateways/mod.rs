@@ -1,6 +1,7 @@
 //! `/client/v4/accounts/{account_id}/ai-gateway/…`, apart from billing.
 
 mod custom_providers;
+mod logs;
 mod provider_configs;
 mod settings;
 

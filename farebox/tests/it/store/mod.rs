@@ -4,7 +4,7 @@ mod audit;
 mod committer;
 mod gateways;
 mod keys;
-mod logs;
+pub mod logs;
 pub mod money;
 mod one_process;
 mod schema;

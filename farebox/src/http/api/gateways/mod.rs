@@ -1,5 +1,6 @@
 //! `…/ai-gateway/gateways` (contract: section 3.1): the gateways themselves; a file for each thing of theirs.
 
+pub mod logs;
 pub mod provider_configs;
 mod settings;
 mod spend_limits;
