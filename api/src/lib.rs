@@ -29,8 +29,8 @@ mod envelope;
 mod gateway;
 mod hold;
 mod invoices;
-mod payment_methods;
 mod log;
+mod payment_methods;
 mod provider_config;
 mod reversal;
 mod spending_limit;
@@ -63,10 +63,10 @@ pub use hold::{Capture, CaptureHold, CreateHold, Hold, HoldState};
 pub use invoices::{
     BilledInvoice, InvoiceHistory, InvoiceLine, InvoicePeriod, InvoicePreview, InvoicePricing,
 };
+pub use log::{EditLog, Log, LogCharge, LogList, LogListInfo, LogsDeleted};
 pub use payment_methods::{
     PaymentMethod, PaymentMethodSetup, RemovedPaymentMethod, SetupPaymentMethod,
 };
-pub use log::{EditLog, Log, LogCharge, LogList, LogListInfo, LogsDeleted};
 pub use provider_config::{CreateProviderConfig, ProviderConfig, UpdateProviderConfig};
 pub use reversal::{CreateRefund, Dispute, Refund, RefundReason};
 pub use spending_limit::{

@@ -1,5 +1,4 @@
-//! What an operator does to accounts, users, tokens and markups, as values: the command line makes them, and
-//! What an operator does to accounts, users, tokens and keys, as values: the command line makes them, and
+//! What an operator does to accounts, users, tokens, keys and markups, as values: the command line makes them, and
 //! they are carried out on the store, here or in the process that has it (`control`).
 
 use std::time::Duration;

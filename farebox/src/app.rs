@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::catalog::{FileError, Live};
-use crate::config::{Config, load_or_create_key};
 use crate::config::{Config, load_keys};
 use crate::http::Throttle;
 use crate::keyring::{Keyring, KeyringError};

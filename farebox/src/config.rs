@@ -40,7 +40,6 @@ pub use self::{
     prices::PricesConfig,
     problem::{ConfigError, Problem},
     providers::ProvidersConfig,
-    security::{KeyError, KeySource, SecurityConfig, load_or_create_key},
     security::{KeyError, KeySource, Keys, SecurityConfig, load_keys, load_or_create_key},
     stripe::StripeConfig,
     topup::TopupConfig,
@@ -73,8 +72,6 @@ pub struct Config {
     pub providers: ProvidersConfig,
     /// What calls to models cost.
     pub prices: PricesConfig,
-    /// What calls to providers may do and leave behind.
-    pub gateway: GatewayConfig,
     /// What happens by itself.
     pub jobs: JobsConfig,
     /// What is written to standard error.

@@ -9,7 +9,6 @@ use std::time::Duration;
 use crate::app::App;
 use crate::billing::{self, AutoTopups, BillingError};
 use crate::catalog::Reloaded;
-use crate::billing::{self, BillingError};
 use crate::gateways;
 use crate::store::jobs;
 use crate::store::{StoreError, events, idempotency, setups};

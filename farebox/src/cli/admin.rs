@@ -51,14 +51,13 @@ pub(super) async fn token(args: TokenArgs) -> Result<(), Failure> {
     carry_out(command, &args.output).await
 }
 
-/// Here, or in the process that has the database.
-pub(super) async fn carry_out(command: Command, output: &OutputArgs) -> Result<(), Failure> {
 pub(super) async fn keys(args: KeysArgs) -> Result<(), Failure> {
     let KeysCommand::Rotate = args.command;
     carry_out(Command::RotateKeys, &args.output).await
 }
 
-async fn carry_out(command: Command, output: &OutputArgs) -> Result<(), Failure> {
+/// Here, or in the process that has the database.
+pub(super) async fn carry_out(command: Command, output: &OutputArgs) -> Result<(), Failure> {
     let config = serve::load(&output.config)?;
     let db = match Db::open(&config.database) {
         Ok(db) => db,

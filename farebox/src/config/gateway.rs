@@ -15,13 +15,6 @@ pub struct GatewayConfig {
     pub first_byte: Duration,
     /// How long an answer is read on whose client has left.
     pub drain: Duration,
-    /// How much of a body a log keeps.
-    pub log_body_max: usize,
-use super::reader::Reader;
-
-/// What calls to providers may do and leave behind.
-#[derive(Debug, Clone)]
-pub struct GatewayConfig {
     /// Whether providers of an account's own may be at private addresses.
     pub allow_private_upstreams: bool,
     /// The longest body that a log keeps whole, in bytes.
@@ -35,7 +28,6 @@ impl GatewayConfig {
             call_max: reader.seconds("gateway.call_max_seconds", 10..=86_400),
             first_byte: reader.seconds("gateway.first_byte_seconds", 1..=86_400),
             drain: reader.seconds("gateway.drain_seconds", 0..=86_400),
-            log_body_max: reader.number("gateway.log_body_bytes", 0..=16_777_216),
             allow_private_upstreams: reader.flag("gateway.allow_private_upstreams"),
             log_body_max_bytes: reader.number("gateway.log_body_max_bytes", 0..=16_777_216),
         }

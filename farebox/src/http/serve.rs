@@ -7,18 +7,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{any, delete, get, post};
-use axum::routing::{get, post, put};
+use axum::routing::{any, delete, get, post, put};
 use axum::serve::ListenerExt;
 use http::{Method, StatusCode, Uri};
 use tokio::net::TcpListener;
 
 use crate::app::App;
 use crate::error::{ApiError, codes};
-use crate::http::{api, gateway, openapi, ops, request_id, webhooks};
-use crate::http::api::gateways::provider_configs as configs;
 use crate::http::api::gateways::{logs, provider_configs as configs};
-use crate::http::{api, openapi, ops, request_id, webhooks};
+use crate::http::{api, gateway, openapi, ops, request_id, webhooks};
 
 /// Everything that is served on the main listener.
 pub fn router(app: Arc<App>) -> Router {
@@ -27,6 +24,7 @@ pub fn router(app: Arc<App>) -> Router {
             "/client/v4/user/tokens/verify",
             get(api::token_verify::verify),
         )
+        .merge(gateway_routes())
         .route(gateway::NATIVE, any(gateway::call))
         .route("/webhooks/stripe", post(webhooks::stripe))
         .route("/healthz", get(ops::healthz))
@@ -105,15 +103,6 @@ fn buying(router: Router<Arc<App>>) -> Router<Arc<App>> {
             get(api::refunds::list).post(api::refunds::create),
         )
         .route(&billing("disputes"), get(api::disputes::list))
-        .merge(gateway_routes())
-        .route("/webhooks/stripe", post(webhooks::stripe))
-        .route("/healthz", get(ops::healthz))
-        .route("/readyz", get(ops::readyz))
-        .route("/openapi.json", get(openapi::document))
-        .fallback(no_route)
-        .method_not_allowed_fallback(no_method)
-        .layer(from_fn_with_state(app.clone(), request_id::assign))
-        .with_state(app)
 }
 
 /// The gateways' management.

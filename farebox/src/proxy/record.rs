@@ -62,7 +62,7 @@ pub fn log(
         return None;
     }
     let keeps = call.wishes.collect_payload.unwrap_or(true);
-    let max = app.config.gateway.log_body_max;
+    let max = app.config.gateway.log_body_max_bytes;
     let payloads = keeps.then(|| Payloads {
         request: Some(Body::pack(&call.body, max)),
         response: outcome.response.map(|body| Body::pack(body, max)),

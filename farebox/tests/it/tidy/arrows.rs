@@ -51,17 +51,14 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "http",
         &[
-            "app", "billing", "catalog", "config", "csv", "error", "ids", "metrics", "proxy",
-            "store", "stripe",
-            "app", "billing", "config", "csv", "error", "gateways", "ids", "metrics", "store",
-            "stripe",
+            "app", "billing", "catalog", "config", "csv", "error", "gateways", "ids", "metrics",
+            "proxy", "store", "stripe",
         ],
     ),
     (
         "jobs",
         &[
-            "app", "billing", "catalog", "config", "metrics", "store", "stripe",
-            "app", "billing", "config", "gateways", "metrics", "store", "stripe",
+            "app", "billing", "catalog", "config", "gateways", "metrics", "store", "stripe",
         ],
     ),
     (
