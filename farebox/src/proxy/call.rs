@@ -55,7 +55,9 @@ impl Call {
 pub struct Target {
     /// The provider.
     pub provider: &'static Provider,
-    /// What the operator has put in the place of its address, with a slash at its end.
+    /// Its name in paths, in logs, and of the keys that are stored for it.
+    pub slug: String,
+    /// What is put in the place of its address, with a slash at its end: by the operator.
     pub instead: Option<String>,
 }
 
@@ -78,6 +80,8 @@ impl Target {
 pub struct Wishes {
     /// `cf-aig-no-wholesale`: not the operator's key.
     pub no_wholesale: bool,
+    /// `cf-aig-byok-alias`: which of the keys that are stored on the gateway.
+    pub byok_alias: Option<String>,
     /// `cf-aig-metadata`.
     pub metadata: BTreeMap<String, serde_json::Value>,
     /// `cf-aig-collect-log`: whether there is to be a log, whatever the gateway says.

@@ -1,20 +1,25 @@
-//! Whose key a call goes with (contract: section 4.2): the one that the request brings, or else the operator's,
-//! for which the account pays. Nobody's is used who doesn't know the caller.
+//! Whose key a call goes with (contract: section 4.2): the one that the request brings, or else one that is stored
+//! on the gateway, or else the operator's, for which the account pays. Nobody's is used who doesn't know the
+//! caller.
 
 use http::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::app::App;
 use crate::catalog::Credential;
+use crate::gateways;
 use crate::proxy::call::{Call, Target};
 use crate::proxy::error::{ProxyError, codes};
 use crate::store::logs::KeySource;
+use crate::store::provider_configs;
 
 /// Whose key a call goes with.
 #[derive(Debug)]
 pub enum Key {
     /// The request brought its own: it is passed on as it came, and costs nothing here.
     Own,
+    /// The account has stored it on the gateway: the call costs nothing here.
+    Stored(SecretString),
     /// The operator's: the call is paid for out of the account's credit.
     Operators(SecretString),
 }
@@ -29,6 +34,7 @@ impl Key {
     pub const fn source(&self) -> KeySource {
         match self {
             Self::Own => KeySource::Request,
+            Self::Stored(_) => KeySource::Stored,
             Self::Operators(_) => KeySource::Operator,
         }
     }
@@ -37,16 +43,26 @@ impl Key {
 /// Chooses the key.
 ///
 /// # Errors
-/// Where there is none that the call may go with.
-pub fn choose(app: &App, call: &Call) -> Result<Key, ProxyError> {
+/// Where there is none that the call may go with, and where it names a stored one that there isn't.
+pub async fn choose(app: &App, call: &Call) -> Result<Key, ProxyError> {
     if brings_own(&call.target, &call.headers, &call.path) {
         return Ok(Key::Own);
     }
+    // Where the gateway asks for a token, nobody has come this far without; where its account has turned that
+    // off, whoever knows the address may use its keys.
+    if let Some(key) = stored(app, call).await? {
+        return Ok(Key::Stored(key));
+    }
+    operators(app, call).map(Key::Operators)
+}
+
+/// The operator's key, where the call may be paid for out of credit.
+fn operators(app: &App, call: &Call) -> Result<SecretString, ProxyError> {
     let slug = call.target.provider.slug;
     if call.gateway.settings.byok_only || call.wishes.no_wholesale {
         let message = format!(
-            "The request brings no key for {slug}, and the operator's may not be used here (byok_only or \
-             cf-aig-no-wholesale): send your own in the provider's header"
+            "The request brings no key for {slug}, none is stored, and the operator's may not be used here \
+             (byok_only or cf-aig-no-wholesale): send your own in the provider's header, or store one"
         );
         return Err(ProxyError::bad_request(codes::OWN_KEY_ONLY, message));
     }
@@ -57,13 +73,45 @@ pub fn choose(app: &App, call: &Call) -> Result<Key, ProxyError> {
         return Err(ProxyError::new(status, codes::UNAUTHORIZED, message));
     }
     let key = app.config.providers.keys.get(slug);
-    key.cloned().map(Key::Operators).ok_or_else(|| {
+    key.cloned().ok_or_else(|| {
         let message = format!(
             "{slug} is not sold here: whoever runs this gateway has no key for it. Send your own in the \
-             provider's header"
+             provider's header, or store one"
         );
         ProxyError::bad_request(codes::NOT_SOLD, message)
     })
+}
+
+/// The key that is stored on the gateway for the provider, under the alias that the call names, or by default.
+async fn stored(app: &App, call: &Call) -> Result<Option<SecretString>, ProxyError> {
+    let (db, slug) = (&app.store.db, &call.target.slug);
+    let alias = call.wishes.byok_alias.as_deref();
+    match (
+        provider_configs::for_call(db, &call.gateway, slug, alias).await?,
+        alias,
+    ) {
+        (Some(found), _) => {
+            let opened = gateways::open_provider_key(app, &found);
+            opened.map(Some).map_err(ProxyError::internal)
+        }
+        (None, None) => Ok(None),
+        (None, Some(alias)) => {
+            let known = provider_configs::aliases(db, &call.gateway, slug).await?;
+            Err(no_such_alias(slug, alias, &known))
+        }
+    }
+}
+
+fn no_such_alias(slug: &str, alias: &str, known: &[String]) -> ProxyError {
+    let known: Vec<_> = known.iter().map(|known| format!("'{known}'")).collect();
+    let known = match known.is_empty() {
+        true => "none".to_owned(),
+        false => known.join(", "),
+    };
+    let message = format!(
+        "Provider '{slug}' has no BYOK credential named '{alias}'. Configured aliases: {known}"
+    );
+    ProxyError::bad_request(codes::NO_STORED_KEY, message)
 }
 
 fn brings_own(target: &Target, headers: &HeaderMap, path: &str) -> bool {
@@ -86,9 +134,9 @@ fn query_has(path: &str, name: &str) -> bool {
 /// The headers that go to the provider, with the key that was chosen.
 ///
 /// # Errors
-/// Where the operator's key can't stand in a header.
+/// Where the key can't stand in a header.
 pub fn show(key: &Key, target: &Target, headers: &mut HeaderMap) -> Result<(), ProxyError> {
-    let Key::Operators(secret) = key else {
+    let (Key::Operators(secret) | Key::Stored(secret)) = key else {
         return Ok(());
     };
     let shown = target
@@ -103,7 +151,7 @@ pub fn show(key: &Key, target: &Target, headers: &mut HeaderMap) -> Result<(), P
         shown.ok_or_else(|| ProxyError::internal("the provider has no header for a key"))?;
     let text = format!("{prefix}{}", secret.expose_secret());
     let mut value = http::HeaderValue::from_str(&text)
-        .map_err(|_| ProxyError::internal("the operator's key can't stand in a header"))?;
+        .map_err(|_| ProxyError::internal("the key can't stand in a header"))?;
     value.set_sensitive(true);
     headers.insert(name, value);
     Ok(())

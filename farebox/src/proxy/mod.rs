@@ -100,7 +100,7 @@ async fn drive(app: &Arc<App>, call: Arc<Call>, reply: Reply) {
 
 /// Everything before the provider is asked, the hold last.
 async fn prepare(app: &Arc<App>, call: &Arc<Call>) -> Result<Prepared, ProxyError> {
-    let key = credential::choose(app, call)?;
+    let key = credential::choose(app, call).await?;
     let is_prepaid = key.is_operators();
     // With a key of its own a call is passed on whatever it is: what can't be read is not metered.
     let route = match route::route(call) {

@@ -83,7 +83,7 @@ fn told(call: &Call, prepared: Option<&Prepared>, outcome: &Outcome<'_>) -> logs
     let millis = |since: Instant| i64::try_from(since.duration_since(call.begun).as_millis());
     let model = route.map(|route| route.model.clone());
     logs::Call {
-        provider: call.target.provider.slug.to_owned(),
+        provider: call.target.slug.clone(),
         model: model.unwrap_or_default(),
         model_type: None,
         success: outcome.is_success,

@@ -83,7 +83,7 @@ pub fn route(call: &Call) -> Result<Option<Route>, ProxyError> {
     if call.method != http::Method::POST {
         return Ok(None);
     }
-    let Some(endpoint) = Endpoint::find(call.target.provider.slug, &call.path) else {
+    let Some(endpoint) = Endpoint::find(&call.target.slug, &call.path) else {
         return Ok(None);
     };
     let content_type = call.headers.get(http::header::CONTENT_TYPE);

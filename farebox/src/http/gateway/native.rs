@@ -31,7 +31,7 @@ async fn read(app: &Arc<App>, runner: Runner, request: Request) -> Result<Call, 
     let (at, begun) = (app.now(), Instant::now());
     let (parts, body) = request.into_parts();
     let (slug, path) = where_to(&parts.uri)?;
-    let provider = known(slug)?;
+    let target = target(app, slug)?;
     let wishes = wishes::read(&parts.headers)?;
     Ok(Call {
         id: LogId::new(at),
@@ -40,12 +40,9 @@ async fn read(app: &Arc<App>, runner: Runner, request: Request) -> Result<Call, 
         account: runner.account,
         gateway: Arc::new(runner.gateway),
         caller: runner.name,
-        target: Target {
-            provider,
-            instead: app.config.providers.urls.get(provider.slug).cloned(),
-        },
         method: parts.method,
-        path: passed_path(provider, path),
+        path: passed_path(target.provider, path),
+        target,
         headers: passed_headers(parts.headers),
         body: read_body(app, body).await?,
         wishes,
@@ -64,6 +61,15 @@ fn where_to(uri: &Uri) -> Result<(&str, &str), ProxyError> {
             "Invalid provider",
         )),
     }
+}
+
+fn target(app: &App, slug: &str) -> Result<Target, ProxyError> {
+    let provider = known(slug)?;
+    Ok(Target {
+        provider,
+        slug: provider.slug.to_owned(),
+        instead: app.config.providers.urls.get(provider.slug).cloned(),
+    })
 }
 
 fn known(slug: &str) -> Result<&'static Provider, ProxyError> {

@@ -26,13 +26,8 @@ const EVENT_ID_MAX: usize = 256;
 /// Reads what a client wants of the gateway.
 ///
 /// # Errors
-/// [`codes::BAD_HEADER`] where a header can't be read or asks for what isn't there;
-/// [`codes::NO_STORED_KEY`] where it names a key that isn't stored.
+/// [`codes::BAD_HEADER`] where a header can't be read or asks for what isn't there.
 pub fn read(headers: &HeaderMap) -> Result<Wishes, ProxyError> {
-    if let Some(alias) = text(headers, "cf-aig-byok-alias")? {
-        let message = format!("There is no stored key named '{alias}'. Configured aliases: none");
-        return Err(ProxyError::bad_request(codes::NO_STORED_KEY, message));
-    }
     if flag(headers, "cf-aig-zdr")? == Some(true) {
         return Err(bad(
             "cf-aig-zdr",
@@ -41,6 +36,9 @@ pub fn read(headers: &HeaderMap) -> Result<Wishes, ProxyError> {
     }
     Ok(Wishes {
         no_wholesale: flag(headers, "cf-aig-no-wholesale")?.unwrap_or_default(),
+        byok_alias: text(headers, "cf-aig-byok-alias")?
+            .filter(|alias| !alias.is_empty())
+            .map(str::to_owned),
         metadata: metadata(headers)?,
         collect_log: flag(headers, "cf-aig-collect-log")?,
         collect_payload: flag(headers, "cf-aig-collect-log-payload")?,

@@ -45,7 +45,7 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "proxy",
         &[
-            "app", "billing", "catalog", "config", "ids", "store", "stripe", "tls",
+            "app", "billing", "catalog", "config", "gateways", "ids", "store", "stripe", "tls",
         ],
     ),
     (
