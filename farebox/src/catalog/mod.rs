@@ -32,7 +32,8 @@ pub use limits::output_tokens_max;
 pub use live::{Live, Reloaded};
 pub use model::{Model, PriceError, Priced};
 pub use providers::{
-    Api, BaseUrl, Cached, Credential, PathError, Provider, StreamUsage, provider, providers,
+    Api, BaseUrl, Cached, Credential, PathError, Provider, StreamUsage, custom_provider, provider,
+    providers,
 };
 pub use rate::{per, text as published};
 

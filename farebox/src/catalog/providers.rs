@@ -241,6 +241,20 @@ static PROVIDERS: &[Provider] = &[
     },
 ];
 
+/// What is known of a provider of an account's own: it speaks OpenAI's API, at an address that is not in here.
+static CUSTOM: Provider = like_openai(
+    "custom",
+    "A provider of the account's own",
+    "",
+    "",
+    StreamUsage::Asked,
+);
+
+/// A provider of an account's own, which is none of [`providers`].
+pub fn custom_provider() -> &'static Provider {
+    &CUSTOM
+}
+
 /// All of them.
 pub fn providers() -> &'static [Provider] {
     PROVIDERS

@@ -10,6 +10,7 @@ use ledger::{AccountId, Timestamp};
 
 use crate::catalog::{PathError, Provider};
 use crate::ids::LogId;
+use crate::proxy::own::Own;
 use crate::store::gateways::Gateway;
 
 /// A call that came through a gateway.
@@ -57,8 +58,11 @@ pub struct Target {
     pub provider: &'static Provider,
     /// Its name in paths, in logs, and of the keys that are stored for it.
     pub slug: String,
-    /// What is put in the place of its address, with a slash at its end: by the operator.
+    /// What is put in the place of its address, with a slash at its end: by the operator, or by the account
+    /// whose own provider it is.
     pub instead: Option<String>,
+    /// What more there is to know of a provider of the account's own.
+    pub own: Option<Own>,
 }
 
 impl Target {

@@ -16,7 +16,8 @@ use crate::store::provider_configs;
 /// Whose key a call goes with.
 #[derive(Debug)]
 pub enum Key {
-    /// The request brought its own: it is passed on as it came, and costs nothing here.
+    /// The request brought its own, or none to a provider of the account's own: it is passed on as it came,
+    /// and costs nothing here.
     Own,
     /// The account has stored it on the gateway: the call costs nothing here.
     Stored(SecretString),
@@ -52,6 +53,10 @@ pub async fn choose(app: &App, call: &Call) -> Result<Key, ProxyError> {
     // off, whoever knows the address may use its keys.
     if let Some(key) = stored(app, call).await? {
         return Ok(Key::Stored(key));
+    }
+    // Nobody but the account has a key for it, and it may need none.
+    if call.target.own.is_some() {
+        return Ok(Key::Own);
     }
     operators(app, call).map(Key::Operators)
 }

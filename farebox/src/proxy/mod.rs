@@ -12,6 +12,7 @@ mod call;
 mod credential;
 mod error;
 mod meter;
+mod own;
 mod price;
 mod record;
 mod reserve;

@@ -17,6 +17,7 @@ use crate::config::ProvidersConfig;
 use crate::proxy::call::Call;
 use crate::proxy::credential::{self, Key};
 use crate::proxy::error::{ProxyError, codes};
+use crate::proxy::own;
 use crate::store::gateways::Backoff;
 
 /// Headers that belong to one connection (RFC 9110, section 7.6.1), or that are made anew.
@@ -44,7 +45,7 @@ const OPERATORS_OWN: [&str; 5] = [
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// How long it may take to reach a provider.
-const CONNECT_MAX: Duration = Duration::from_secs(10);
+pub(super) const CONNECT_MAX: Duration = Duration::from_secs(10);
 
 /// Why calls can't be passed on.
 #[derive(Debug, thiserror::Error)]
@@ -107,7 +108,11 @@ pub async fn ask(
     let timeout = call.wishes.timeout.unwrap_or(app.config.gateway.first_byte);
     let mut attempt = 1;
     loop {
-        let request = app.upstream.request(call.method.clone(), &url);
+        let client = match &call.target.own {
+            Some(_) => own::client(app, &url).await?,
+            None => app.upstream.clone(),
+        };
+        let request = client.request(call.method.clone(), &url);
         let request = request.headers(headers.clone()).body(body.clone());
         let is_last = attempt >= attempts;
         match tokio::time::timeout(timeout, request.send()).await {
@@ -138,6 +143,9 @@ fn accepted(answer: reqwest::Response, key: &Key) -> Result<reqwest::Response, P
 
 fn headers(call: &Call, key: &Key) -> Result<HeaderMap, ProxyError> {
     let mut headers = call.headers.clone();
+    if let Some(own) = &call.target.own {
+        own.show(&mut headers)?;
+    }
     for name in &NOT_PASSED_ON {
         headers.remove(name);
     }

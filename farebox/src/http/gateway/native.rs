@@ -9,9 +9,11 @@ use axum::response::Response;
 use futures_util::stream;
 use http::{HeaderMap, Uri};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use ledger::AccountId;
 
 use crate::app::App;
 use crate::catalog::{self, Credential, Provider};
+use crate::gateways;
 use crate::http::gateway::runner::{self, Runner};
 use crate::http::gateway::wishes;
 use crate::ids::LogId;
@@ -31,7 +33,7 @@ async fn read(app: &Arc<App>, runner: Runner, request: Request) -> Result<Call, 
     let (at, begun) = (app.now(), Instant::now());
     let (parts, body) = request.into_parts();
     let (slug, path) = where_to(&parts.uri)?;
-    let target = target(app, slug)?;
+    let target = target(app, runner.account, slug).await?;
     let wishes = wishes::read(&parts.headers)?;
     Ok(Call {
         id: LogId::new(at),
@@ -63,12 +65,16 @@ fn where_to(uri: &Uri) -> Result<(&str, &str), ProxyError> {
     }
 }
 
-fn target(app: &App, slug: &str) -> Result<Target, ProxyError> {
+async fn target(app: &App, account: AccountId, slug: &str) -> Result<Target, ProxyError> {
+    if let Some(own) = slug.strip_prefix(gateways::CUSTOM) {
+        return Target::own(app, account, own).await;
+    }
     let provider = known(slug)?;
     Ok(Target {
         provider,
         slug: provider.slug.to_owned(),
         instead: app.config.providers.urls.get(provider.slug).cloned(),
+        own: None,
     })
 }
 

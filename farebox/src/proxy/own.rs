@@ -1,0 +1,113 @@
+//! Providers of an account's own: where they are, what is sent along, and that a call goes nowhere else than where
+//! accounts may send calls.
+//!
+//! Whoever has chosen the name can let it lead somewhere else a moment later. So it is resolved at each
+//! connection, and what was checked is what is connected to.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use ledger::AccountId;
+use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::app::App;
+use crate::catalog;
+use crate::gateways;
+use crate::proxy::call::Target;
+use crate::proxy::error::{ProxyError, codes};
+use crate::proxy::upstream::CONNECT_MAX;
+use crate::store::custom_providers;
+
+/// How long it may take to find out what a name leads to.
+const RESOLVE_MAX: Duration = Duration::from_secs(5);
+
+/// What more there is to know of a provider of an account's own.
+#[derive(Clone, Debug)]
+pub struct Own {
+    headers: BTreeMap<String, SecretString>,
+}
+
+impl Target {
+    /// The account's own provider of that slug, without `custom-`.
+    ///
+    /// # Errors
+    /// [`codes::NO_PROVIDER`] where there is none that is enabled.
+    pub async fn own(app: &App, account: AccountId, slug: &str) -> Result<Self, ProxyError> {
+        let found = custom_providers::find_by_slug(&app.store.db, account, slug).await?;
+        let found = found.filter(|found| found.enable).ok_or_else(|| {
+            let message = format!(
+                "Invalid provider: this account has no custom provider '{slug}' that is enabled"
+            );
+            ProxyError::bad_request(codes::NO_PROVIDER, message)
+        })?;
+        let headers = gateways::open_provider_headers(app, &found);
+        Ok(Self {
+            provider: catalog::custom_provider(),
+            slug: format!("{}{slug}", gateways::CUSTOM),
+            instead: Some(format!("{}/", found.base_url.trim_end_matches('/'))),
+            own: Some(Own {
+                headers: headers.map_err(ProxyError::internal)?,
+            }),
+        })
+    }
+}
+
+impl Own {
+    /// Adds what is sent along with every call. A key that the request brings goes before one that is in here.
+    ///
+    /// # Errors
+    /// Where a header can't be sent.
+    pub fn show(&self, headers: &mut HeaderMap) -> Result<(), ProxyError> {
+        for (name, value) in &self.headers {
+            let name: HeaderName = name.parse().map_err(ProxyError::internal)?;
+            let value = HeaderValue::from_str(value.expose_secret());
+            let mut value = value.map_err(ProxyError::internal)?;
+            value.set_sensitive(true);
+            if name != AUTHORIZATION || !headers.contains_key(&name) {
+                headers.insert(name, value);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A client for one connection to `url`, which reaches only the addresses that were checked.
+///
+/// # Errors
+/// [`codes::ADDRESS`] where one is out of reach; [`codes::NO_ANSWER`] where the name leads nowhere.
+pub async fn client(app: &App, url: &str) -> Result<reqwest::Client, ProxyError> {
+    let url = Url::parse(url).map_err(refused)?;
+    let host = url.host_str().unwrap_or_default();
+    let reach = gateways::reach(app);
+    // The operator may have allowed less since the address was set.
+    let mut base = url.clone();
+    base.set_query(None);
+    reach.check_base(base.as_str()).map_err(refused)?;
+    let addresses = resolve(host, url.port_or_known_default().unwrap_or_default()).await?;
+    reach.check_all(&addresses).map_err(refused)?;
+    let tls = crate::tls::client_config().map_err(ProxyError::internal)?;
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .connect_timeout(CONNECT_MAX)
+        .redirect(reqwest::redirect::Policy::none())
+        // A proxy would look the name up by itself.
+        .no_proxy()
+        .resolve_to_addrs(host, &addresses);
+    client.build().map_err(ProxyError::internal)
+}
+
+async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, ProxyError> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let found = tokio::time::timeout(RESOLVE_MAX, tokio::net::lookup_host((bare, port))).await;
+    let found = found.map_err(ProxyError::no_answer)?;
+    Ok(found.map_err(ProxyError::no_answer)?.collect())
+}
+
+fn refused(why: impl std::fmt::Display) -> ProxyError {
+    let message = format!("The provider's base_url is none that calls may go to: {why}");
+    ProxyError::bad_request(codes::ADDRESS, message)
+}
