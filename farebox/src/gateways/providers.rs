@@ -23,9 +23,6 @@ pub const PROVIDERS: [&str; 13] = [
     "perplexity-ai",
 ];
 
-/// What stands in a provider's place for the endpoint that is compatible with OpenAI's.
-const COMPATIBLE: &str = "compat";
-
 /// What stands before the slug of a provider of an account's own.
 pub const CUSTOM: &str = "custom-";
 
@@ -41,7 +38,7 @@ pub async fn provider_url(
     base: &str,
 ) -> Result<String, GatewayError> {
     let gateway = known(app, account, gateway).await?;
-    if provider != COMPATIBLE && !is_provider(app, account, provider).await? {
+    if !is_provider(app, account, provider).await? {
         return Err(GatewayError::NotFound("Provider"));
     }
     Ok(format!("{base}/v1/{account}/{}/{provider}", gateway.id))

@@ -29,7 +29,7 @@ pub struct ProviderPath {
     params(
         ("account_id" = String, Path, description = "32 hex characters"),
         ("gateway_id" = String, Path, description = "The gateway's id"),
-        ("provider" = String, Path, description = "A provider's slug, or `compat`"),
+        ("provider" = String, Path, description = "A provider's slug"),
     ),
     responses(
         (status = 200, description = "The URL that paths of the provider's are appended to", body = Envelope<String>),
