@@ -32,6 +32,8 @@ pub struct App {
     pub stripe: Stripe,
     /// Calls providers.
     pub upstream: reqwest::Client,
+    /// Call providers of accounts' own.
+    pub own_clients: proxy::OwnClients,
     /// Hashes tokens and seals answers.
     pub keyring: Keyring,
     /// What is charged beside the credit.
@@ -117,6 +119,7 @@ impl App {
             store,
             stripe,
             upstream,
+            own_clients: proxy::OwnClients::default(),
             keyring,
             fee,
             catalog,

@@ -29,6 +29,7 @@ use wire::Change;
 pub use answer::{Answer, Body, Broken};
 pub use call::{Call, Target, Wishes};
 pub use error::{ProxyError, codes};
+pub use own::Clients as OwnClients;
 pub use upstream::{ClientError, client};
 
 use crate::app::App;

@@ -1,11 +1,12 @@
 //! Providers of an account's own: where they are, what is sent along, and that a call goes nowhere else than where
 //! accounts may send calls.
 //!
-//! Whoever has chosen the name can let it lead somewhere else a moment later. So it is resolved at each
-//! connection, and what was checked is what is connected to.
+//! Whoever has chosen the name can let it lead somewhere else a moment later. So it is resolved at each call, and
+//! what was checked is what is connected to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
@@ -75,7 +76,34 @@ impl Own {
     }
 }
 
-/// A client for one connection to `url`, which reaches only the addresses that were checked.
+/// How many clients are kept for providers of accounts' own.
+const CLIENTS_MAX: usize = 256;
+
+/// What a client may connect to: a name, and the addresses that it led to when they were checked.
+type Destination = (String, Vec<SocketAddr>);
+
+/// Clients that keep their connections. Each is bound to addresses that were checked: a name that leads elsewhere
+/// now is another destination, and gets another client.
+#[derive(Debug, Default)]
+pub struct Clients(Mutex<HashMap<Destination, reqwest::Client>>);
+
+impl Clients {
+    fn to(&self, destination: Destination) -> Result<reqwest::Client, ProxyError> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = known.get(&destination) {
+            return Ok(client.clone());
+        }
+        let client = build(&destination)?;
+        if known.len() >= CLIENTS_MAX {
+            // Names whose addresses change would fill it; whoever is still called comes back at once.
+            known.clear();
+        }
+        known.insert(destination, client.clone());
+        Ok(client)
+    }
+}
+
+/// A client for `url`, which reaches only addresses that have just been checked.
 ///
 /// # Errors
 /// [`codes::ADDRESS`] where one is out of reach; [`codes::NO_ANSWER`] where the name leads nowhere.
@@ -87,8 +115,14 @@ pub async fn client(app: &App, url: &str) -> Result<reqwest::Client, ProxyError>
     let mut base = url.clone();
     base.set_query(None);
     reach.check_base(base.as_str()).map_err(refused)?;
-    let addresses = resolve(host, url.port_or_known_default().unwrap_or_default()).await?;
+    let mut addresses = resolve(host, url.port_or_known_default().unwrap_or_default()).await?;
     reach.check_all(&addresses).map_err(refused)?;
+    // Name servers turn them round from one answer to the next.
+    addresses.sort_unstable();
+    app.own_clients.to((host.to_owned(), addresses))
+}
+
+fn build((host, addresses): &Destination) -> Result<reqwest::Client, ProxyError> {
     let tls = crate::tls::client_config().map_err(ProxyError::internal)?;
     let client = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
@@ -96,7 +130,7 @@ pub async fn client(app: &App, url: &str) -> Result<reqwest::Client, ProxyError>
         .redirect(reqwest::redirect::Policy::none())
         // A proxy would look the name up by itself.
         .no_proxy()
-        .resolve_to_addrs(host, &addresses);
+        .resolve_to_addrs(host, addresses);
     client.build().map_err(ProxyError::internal)
 }
 
@@ -110,4 +144,33 @@ async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, ProxyError> {
 fn refused(why: impl std::fmt::Display) -> ProxyError {
     let message = format!("The provider's base_url is none that calls may go to: {why}");
     ProxyError::bad_request(codes::ADDRESS, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_kept_for_a_name_as_long_as_it_leads_to_the_same_addresses() {
+        let clients = Clients::default();
+        let to = |host: &str, port| {
+            (
+                host.to_owned(),
+                vec![SocketAddr::from(([192, 0, 2, 1], port))],
+            )
+        };
+        for (destination, kept) in [
+            (to("a.example", 443), 1),
+            (to("a.example", 443), 1),
+            (to("a.example", 8443), 2),
+            (to("b.example", 443), 3),
+        ] {
+            clients.to(destination).unwrap();
+            assert_eq!(clients.0.lock().unwrap().len(), kept);
+        }
+        for port in 0..2 * CLIENTS_MAX as u16 {
+            clients.to(to("c.example", port)).unwrap();
+        }
+        assert!(clients.0.lock().unwrap().len() <= CLIENTS_MAX);
+    }
 }
