@@ -6,6 +6,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::reader::Reader;
 
+/// In a list of providers: all of them.
+pub const EVERY_PROVIDER: &str = "*";
+
 /// The operator's own accounts at providers.
 #[derive(Debug, Clone)]
 pub struct ProvidersConfig {
@@ -13,13 +16,22 @@ pub struct ProvidersConfig {
     pub keys: BTreeMap<String, SecretString>,
     /// Addresses by provider, in the place of its own, each with a slash at its end.
     pub urls: BTreeMap<String, String>,
+    /// Providers whose answers are cut as soon as the client leaves.
+    pub cut_when_client_leaves: Vec<String>,
 }
 
 impl ProvidersConfig {
+    /// Whether what this provider answers is cut as soon as the client leaves.
+    pub fn cuts_when_client_leaves(&self, slug: &str) -> bool {
+        let mut named = self.cut_when_client_leaves.iter();
+        named.any(|named| named == slug || named == EVERY_PROVIDER)
+    }
+
     pub(super) fn read(reader: &mut Reader) -> Self {
         Self {
             keys: keys(reader),
             urls: urls(reader),
+            cut_when_client_leaves: reader.list("providers.cut_when_client_leaves"),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! for so long and not longer; what is cut then is settled as an estimate, and never for nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
@@ -171,7 +172,7 @@ async fn stream(
         held_back: None,
         hider: prepared.hides_usage.then(HideUsageChunk::default),
         deadline: Instant::now() + app.config.gateway.call_max,
-        drain: app.config.gateway.drain,
+        drain: drain(app, prepared),
         is_gone: false,
     };
     if is_gone {
@@ -194,6 +195,15 @@ async fn stream(
     charged.map(|_| ())
 }
 
+/// For how long an answer is read on without its client.
+fn drain(app: &App, prepared: &Prepared) -> Duration {
+    let slug = &prepared.call.target.slug;
+    match app.config.providers.cuts_when_client_leaves(slug) {
+        true => Duration::ZERO,
+        false => app.config.gateway.drain,
+    }
+}
+
 /// Moves a stream's pieces from the provider to the client, one behind.
 struct Pump {
     pieces: mpsc::Sender<Result<Bytes, Broken>>,
@@ -201,7 +211,7 @@ struct Pump {
     held_back: Option<Bytes>,
     hider: Option<HideUsageChunk>,
     deadline: Instant,
-    drain: std::time::Duration,
+    drain: Duration,
     is_gone: bool,
 }
 
@@ -209,8 +219,17 @@ impl Pump {
     /// Whether the stream came to its end.
     async fn run(&mut self, mut response: reqwest::Response, watched: &mut Watched) -> bool {
         loop {
-            let next = tokio::time::timeout_at(self.deadline, response.chunk()).await;
+            let next = tokio::select! {
+                next = tokio::time::timeout_at(self.deadline, response.chunk()) => next,
+                // A provider that is silent must not hide that nobody listens any more.
+                () = self.pieces.closed(), if !self.is_gone => {
+                    self.leave();
+                    continue;
+                }
+            };
             match next {
+                // One that is never silent must not put off the end of the time.
+                Ok(Ok(Some(_))) if Instant::now() >= self.deadline => return false,
                 Ok(Ok(Some(piece))) => {
                     watched.feed(&piece);
                     self.pass(piece).await;

@@ -13,7 +13,8 @@ use http::{HeaderMap, HeaderName, StatusCode};
 
 use crate::app::App;
 use crate::catalog::{self, BaseUrl};
-use crate::config::ProvidersConfig;
+use crate::config::{EVERY_PROVIDER, ProvidersConfig};
+use crate::gateways;
 use crate::proxy::call::Call;
 use crate::proxy::credential::{self, Key};
 use crate::proxy::error::{ProxyError, codes};
@@ -53,6 +54,11 @@ pub enum ClientError {
     /// There is no such provider, or its key would go where the caller says.
     #[error("{0:?} is none of the providers that take a key or an address here")]
     Provider(String),
+    /// There is no such provider.
+    #[error(
+        "cut_when_client_leaves: there is no provider {0:?}; write its name in paths, or \"*\" for all"
+    )]
+    Unknown(String),
     /// TLS.
     #[error(transparent)]
     Tls(#[from] rustls::Error),
@@ -66,6 +72,10 @@ pub enum ClientError {
 /// # Errors
 /// [`ClientError`] where the configuration names a provider that isn't known.
 pub fn client(config: &ProvidersConfig) -> Result<reqwest::Client, ClientError> {
+    let mut cut = config.cut_when_client_leaves.iter();
+    if let Some(slug) = cut.find(|slug| !may_be_cut(slug)) {
+        return Err(ClientError::Unknown(slug.clone()));
+    }
     for slug in config.keys.keys().chain(config.urls.keys()) {
         // Azure's address is chosen by the caller, who must not be able to choose where the key goes.
         let known = catalog::provider(slug).filter(|known| known.slug == slug);
@@ -83,6 +93,12 @@ pub fn client(config: &ProvidersConfig) -> Result<reqwest::Client, ClientError> 
         builder = builder.no_proxy();
     }
     Ok(builder.build()?)
+}
+
+/// Whether a word may stand in `[providers] cut_when_client_leaves`. Accounts' own providers come and go.
+fn may_be_cut(slug: &str) -> bool {
+    let is_known = catalog::provider(slug).is_some_and(|known| known.slug == slug);
+    is_known || slug == EVERY_PROVIDER || slug.starts_with(gateways::CUSTOM)
 }
 
 fn is_loopback(url: &str) -> bool {

@@ -154,6 +154,18 @@ async fn and_what_has_no_end_is_cut(app: &TestApp) {
     app.provider.until(|counts| counts.cancelled == 1).await;
 }
 
+async fn or_at_once_where_the_operator_says_so(app: &TestApp) {
+    app.give(100).await;
+    let token = runner(app).await;
+    // Silent for longer than this test may take: that nobody listens is seen all the same.
+    let body = streaming("one [sandbox words=60 stall_after=20]");
+    leave(app, &token, body).await;
+    app.provider.until(|counts| counts.cancelled == 1).await;
+    app.until(async || nanos(app).await < GIVEN).await;
+    let cost = GIVEN - nanos(app).await;
+    assert!((0..45 * 10_000).contains(&cost), "{cost}");
+}
+
 async fn a_provider_that_is_silent_is_given_up(app: &TestApp) {
     app.give(100).await;
     let token = runner(app).await;
@@ -254,6 +266,10 @@ crate::on_both_engines![
     a_wrong_usage_takes_no_more_than_was_held,
     whoever_leaves_pays_for_what_was_written,
     and_what_has_no_end_is_cut with [("FAREBOX_GATEWAY__DRAIN_SECONDS", "1")],
+    or_at_once_where_the_operator_says_so with [
+        ("FAREBOX_PROVIDERS__CUT_WHEN_CLIENT_LEAVES", "openai"),
+        ("FAREBOX_GATEWAY__DRAIN_SECONDS", "600"),
+    ],
     a_provider_that_is_silent_is_given_up,
     a_retry_is_charged_once,
     whatever_happens_every_hold_is_settled,
