@@ -11,6 +11,8 @@ use super::reader::Reader;
 pub struct ProvidersConfig {
     /// Keys by provider, which calls go with that are paid for out of the account's credit.
     pub keys: BTreeMap<String, SecretString>,
+    /// Keys by provider of accounts with which the provider keeps nothing, for calls that ask for that.
+    pub zdr_keys: BTreeMap<String, SecretString>,
     /// Addresses by provider, in the place of its own, each with a slash at its end.
     pub urls: BTreeMap<String, String>,
 }
@@ -18,23 +20,23 @@ pub struct ProvidersConfig {
 impl ProvidersConfig {
     pub(super) fn read(reader: &mut Reader) -> Self {
         Self {
-            keys: keys(reader),
+            keys: keys(reader, "providers.keys"),
+            zdr_keys: keys(reader, "providers.zdr_keys"),
             urls: urls(reader),
         }
     }
 }
 
-fn keys(reader: &mut Reader) -> BTreeMap<String, SecretString> {
-    const OPTION: &str = "providers.keys";
+fn keys(reader: &mut Reader, option: &'static str) -> BTreeMap<String, SecretString> {
     let mut keys = BTreeMap::new();
-    for entry in reader.secrets(OPTION) {
+    for entry in reader.secrets(option) {
         match entry.expose_secret().split_once('=') {
             Some((slug, key)) if is_slug(slug) && is_header_text(key) => {
                 keys.insert(slug.trim().to_owned(), key.trim().into());
             }
             // Without a word of it: what is malformed may still be a key.
             _ => reader.fail(
-                OPTION,
+                option,
                 "one entry is no provider with its key",
                 "write openai=sk-…",
             ),

@@ -23,7 +23,7 @@ pub use provider_configs::{
     list_provider_configs, open_provider_key, update_provider_config,
 };
 pub use providers::{CUSTOM, PROVIDERS, provider_url};
-pub use retention::prune_logs;
+pub use retention::{prune_cache, prune_logs};
 pub use settings::{GatewayPage, create, delete, list, show, update};
 
 use ledger::{AccountId, Timestamp};

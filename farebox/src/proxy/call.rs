@@ -10,6 +10,7 @@ use ledger::{AccountId, Timestamp};
 
 use crate::catalog::{PathError, Provider};
 use crate::ids::LogId;
+use crate::proxy::cache::CacheWishes;
 use crate::proxy::own::Own;
 use crate::store::gateways::Gateway;
 
@@ -86,6 +87,10 @@ pub struct Wishes {
     pub no_wholesale: bool,
     /// `cf-aig-byok-alias`: which of the keys that are stored on the gateway.
     pub byok_alias: Option<String>,
+    /// `cf-aig-zdr`: whether the provider may keep nothing, whatever the gateway says.
+    pub zdr: Option<bool>,
+    /// What it wants of the cache.
+    pub cache: CacheWishes,
     /// `cf-aig-metadata`.
     pub metadata: BTreeMap<String, serde_json::Value>,
     /// `cf-aig-collect-log`: whether there is to be a log, whatever the gateway says.

@@ -12,6 +12,8 @@ use crate::store::committer::CommitError;
 pub mod codes {
     /// There is no such gateway.
     pub const NO_GATEWAY: i64 = 2001;
+    /// As many calls were made as the gateway takes in its interval.
+    pub const RATE_LIMITED: i64 = 2003;
     /// The provider gave no answer.
     pub const NO_ANSWER: i64 = 2005;
     /// There is no such provider.
@@ -44,6 +46,8 @@ pub mod codes {
     pub const BAD_HEADER: i64 = 8109;
     /// The provider's address is one that calls must not go to.
     pub const ADDRESS: i64 = 8110;
+    /// The operator has no account at the provider with which nothing is kept there.
+    pub const NO_ZDR: i64 = 8120;
     /// Something went wrong here.
     pub const INTERNAL: i64 = 8100;
 }

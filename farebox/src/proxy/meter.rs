@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::proxy::answer::{Answer, Body, Broken};
 use crate::proxy::error::ProxyError;
 use crate::proxy::record::{self, Outcome};
-use crate::proxy::{Prepared, Reply, price, settle, stopped, upstream};
+use crate::proxy::{Prepared, Reply, cache, price, settle, stopped, upstream};
 
 /// How many pieces of a stream wait for a client that reads slowly.
 const PIECES: usize = 8;
@@ -33,7 +33,7 @@ const ERROR_MAX: usize = 1024 * 1024;
 const LOG_ID: HeaderName = HeaderName::from_static("cf-aig-log-id");
 const STEP: HeaderName = HeaderName::from_static("cf-aig-step");
 const CLAMPED: HeaderName = HeaderName::from_static("cf-aig-max-tokens-clamped");
-const COST: HeaderName = HeaderName::from_static("cf-aig-cost");
+pub(super) const COST: HeaderName = HeaderName::from_static("cf-aig-cost");
 
 /// Passes an answer on, and settles its call.
 ///
@@ -111,11 +111,13 @@ async fn whole(
             if prepared.credit.is_some() {
                 insert_text(&mut headers, COST, &dollars(charged));
             }
-            Ok(Answer {
+            let answer = Answer {
                 status,
                 headers,
                 body: Body::Whole(body),
-            })
+            };
+            cache::keep(app, prepared, &answer).await;
+            Ok(answer)
         }
         (Ok(_), false) => Err(ProxyError::no_answer("the answer broke off")),
         (Err(error), _) => Err(error),
@@ -344,12 +346,18 @@ async fn conclude(
 
 fn answer_headers(prepared: &Prepared, provider: &HeaderMap) -> HeaderMap {
     let mut headers = upstream::passed_back(provider, &prepared.key);
-    insert_text(&mut headers, LOG_ID, &prepared.call.id.to_string());
+    add_own_headers(prepared, &mut headers);
+    headers
+}
+
+/// Adds what the gateway itself says of a call.
+pub(super) fn add_own_headers(prepared: &Prepared, headers: &mut HeaderMap) {
+    insert_text(headers, LOG_ID, &prepared.call.id.to_string());
     headers.insert(STEP, HeaderValue::from_static("0"));
     if let Some(limit) = prepared.clamped {
         headers.insert(CLAMPED, HeaderValue::from(limit));
     }
-    headers
+    prepared.cached.tell(headers);
 }
 
 fn insert_text(headers: &mut HeaderMap, name: HeaderName, text: &str) {

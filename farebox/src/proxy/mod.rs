@@ -8,12 +8,14 @@
 //! Nothing here knows a provider by name, or the envelope of the management API.
 
 mod answer;
+mod cache;
 mod call;
 mod credential;
 mod error;
 mod meter;
 mod own;
 mod price;
+mod rate;
 mod record;
 mod reserve;
 mod route;
@@ -27,11 +29,13 @@ use tokio::sync::oneshot;
 use wire::Change;
 
 pub use answer::{Answer, Body, Broken};
+pub use cache::CacheWishes;
 pub use call::{Call, Target, Wishes};
 pub use error::{ProxyError, codes};
 pub use upstream::{ClientError, client};
 
 use crate::app::App;
+use cache::Cached;
 use credential::Key;
 use record::Outcome;
 use reserve::Held;
@@ -49,6 +53,8 @@ struct Prepared {
     route: Option<Route>,
     /// What is paid for in advance.
     credit: Option<Credit>,
+    /// Whether it is answered with a kept answer.
+    cached: Cached,
     /// The body as it is sent.
     body: Bytes,
     /// The output limit that was put in, where it was lowered.
@@ -101,6 +107,7 @@ async fn drive(app: &Arc<App>, call: Arc<Call>, reply: Reply) {
 
 /// Everything before the provider is asked, the hold last.
 async fn prepare(app: &Arc<App>, call: &Arc<Call>) -> Result<Prepared, ProxyError> {
+    rate::admit(app, call).await?;
     let key = credential::choose(app, call).await?;
     let is_prepaid = key.is_operators();
     // With a key of its own a call is passed on whatever it is: what can't be read is not metered.
@@ -108,8 +115,10 @@ async fn prepare(app: &Arc<App>, call: &Arc<Call>) -> Result<Prepared, ProxyErro
         Err(error) if is_prepaid => return Err(error),
         route => route.unwrap_or_default(),
     };
-    let Some(known) = route.as_ref().filter(|_| is_prepaid) else {
-        if is_prepaid {
+    let cached = cache::look(app, call, &key, route.as_ref()).await;
+    let is_hit = cached.hit().is_some();
+    let Some(known) = route.as_ref().filter(|_| is_prepaid && !is_hit) else {
+        if is_prepaid && !is_hit {
             return Err(not_metered());
         }
         return Ok(Prepared {
@@ -117,6 +126,7 @@ async fn prepare(app: &Arc<App>, call: &Arc<Call>) -> Result<Prepared, ProxyErro
             key,
             route,
             credit: None,
+            cached,
             body: call.body.clone(),
             clamped: None,
             hides_usage: false,
@@ -139,6 +149,7 @@ async fn prepare(app: &Arc<App>, call: &Arc<Call>) -> Result<Prepared, ProxyErro
         call: call.clone(),
         key,
         credit: Some(Credit { bound, held }),
+        cached,
         body,
         clamped,
         hides_usage,
@@ -163,8 +174,11 @@ fn changed(call: &Call, route: &Route, change: Change<'_>) -> Bytes {
     changed.map_or_else(|| call.body.clone(), Bytes::from)
 }
 
-/// Asks the provider, passes its answer on and settles.
+/// Asks the provider, unless an answer is kept, passes its answer on and settles.
 async fn ask(app: &Arc<App>, prepared: &Prepared, reply: Reply) -> Result<(), ProxyError> {
+    if let Some(kept) = prepared.cached.hit() {
+        return cache::serve(app, prepared, kept, reply).await;
+    }
     let Prepared {
         call, key, body, ..
     } = prepared;

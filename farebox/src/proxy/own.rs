@@ -57,6 +57,13 @@ impl Target {
 }
 
 impl Own {
+    /// Shows each header that is sent along with every call. Its value may be a key.
+    pub(super) fn each_header(&self, mut see: impl FnMut(&str, &str)) {
+        for (name, value) in &self.headers {
+            see(name, value.expose_secret());
+        }
+    }
+
     /// Adds what is sent along with every call. A key that the request brings goes before one that is in here.
     ///
     /// # Errors

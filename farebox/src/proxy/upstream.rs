@@ -66,7 +66,8 @@ pub enum ClientError {
 /// # Errors
 /// [`ClientError`] where the configuration names a provider that isn't known.
 pub fn client(config: &ProvidersConfig) -> Result<reqwest::Client, ClientError> {
-    for slug in config.keys.keys().chain(config.urls.keys()) {
+    let named = config.keys.keys().chain(config.zdr_keys.keys());
+    for slug in named.chain(config.urls.keys()) {
         // Azure's address is chosen by the caller, who must not be able to choose where the key goes.
         let known = catalog::provider(slug).filter(|known| known.slug == slug);
         if known.is_none_or(|known| known.base == BaseUrl::AzureOpenAi) {

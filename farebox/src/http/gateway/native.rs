@@ -110,6 +110,8 @@ fn passed_headers(mut headers: HeaderMap) -> HeaderMap {
     }
     // They are for this server alone, and a provider has no use for where a request came from.
     for name in [
+        "cf-cache-ttl",
+        "cf-skip-cache",
         "x-auth-email",
         "x-auth-key",
         "cookie",

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
 
-use crate::proxy::{ProxyError, Wishes, codes};
+use crate::proxy::{CacheWishes, ProxyError, Wishes, codes};
 use crate::store::gateways::Backoff;
 
 /// Entries of `cf-aig-metadata` that are kept.
@@ -20,6 +20,9 @@ const RETRY_DELAY_MAX_MS: u64 = 60_000;
 /// The longest wait for an answer's beginning that can be asked for: a day, in milliseconds.
 const TIMEOUT_MAX_MS: u64 = 86_400_000;
 
+/// For how long an answer can be asked to be kept, in seconds: from a minute to a month.
+const CACHE_TTL: (u64, u64) = (60, 31 * 86_400);
+
 /// Characters of an event id.
 const EVENT_ID_MAX: usize = 256;
 
@@ -28,17 +31,13 @@ const EVENT_ID_MAX: usize = 256;
 /// # Errors
 /// [`codes::BAD_HEADER`] where a header can't be read or asks for what isn't there.
 pub fn read(headers: &HeaderMap) -> Result<Wishes, ProxyError> {
-    if flag(headers, "cf-aig-zdr")? == Some(true) {
-        return Err(bad(
-            "cf-aig-zdr",
-            "false: this gateway can't promise zero data retention",
-        ));
-    }
     Ok(Wishes {
         no_wholesale: flag(headers, "cf-aig-no-wholesale")?.unwrap_or_default(),
         byok_alias: text(headers, "cf-aig-byok-alias")?
             .filter(|alias| !alias.is_empty())
             .map(str::to_owned),
+        zdr: flag(headers, "cf-aig-zdr")?,
+        cache: cache(headers)?,
         metadata: metadata(headers)?,
         collect_log: flag(headers, "cf-aig-collect-log")?,
         collect_payload: flag(headers, "cf-aig-collect-log-payload")?,
@@ -48,6 +47,25 @@ pub fn read(headers: &HeaderMap) -> Result<Wishes, ProxyError> {
             .and_then(|attempts| u32::try_from(attempts).ok()),
         retry_delay: millis(headers, "cf-aig-retry-delay", 0, RETRY_DELAY_MAX_MS)?,
         backoff: backoff(headers)?,
+    })
+}
+
+/// What is wanted of the cache, by names of today or by those from before.
+fn cache(headers: &HeaderMap) -> Result<CacheWishes, ProxyError> {
+    let ttl = |name| number(headers, name, CACHE_TTL.0, CACHE_TTL.1);
+    let ttl = match ttl("cf-aig-cache-ttl")? {
+        None => ttl("cf-cache-ttl")?,
+        named => named,
+    };
+    let skip = match flag(headers, "cf-aig-skip-cache")? {
+        None => flag(headers, "cf-skip-cache")?,
+        named => named,
+    };
+    let key = text(headers, "cf-aig-cache-key")?.filter(|key| !key.is_empty());
+    Ok(CacheWishes {
+        key: key.map(str::to_owned),
+        ttl: ttl.map(Duration::from_secs),
+        skip: skip.unwrap_or_default(),
     })
 }
 

@@ -7,12 +7,15 @@ use serde_json::{Value, json};
 
 use crate::app::{TestApp, http_client};
 
+mod cache;
 mod custom;
 mod keys;
 mod money;
 mod native;
+mod rate;
 mod refusals;
 mod streams;
+mod zdr;
 
 /// A model and its prices: $2.50 and $10 for a million tokens.
 pub const MODEL: &str = "gpt-4o";
@@ -79,6 +82,28 @@ pub async fn chat(app: &TestApp, token: &str, body: Value) -> Told {
 
 pub fn asks(words: &str) -> Value {
     json!({"model": MODEL, "messages": [{"role": "user", "content": words}]})
+}
+
+/// Sets something on the default gateway, which is made where it isn't there.
+pub async fn set(app: &TestApp, settings: Value) {
+    let (db, now) = (&app.app.store.db, app.app.now());
+    let made = farebox::store::gateways::get_or_create_default(db, app.account, now).await;
+    made.unwrap();
+    keys::manage(app, Method::PATCH, "gateways/default", settings).await;
+}
+
+/// Takes credit until so much is left, in billionths of a dollar.
+pub async fn leave(app: &TestApp, left: i64) {
+    use ledger::{Account, Amount, Code, Operation};
+    let operation = Operation::Transfer {
+        id: farebox::ids::transfer_for("spent", &farebox::ids::opaque()),
+        debit: Account::Customer(app.account),
+        credit: Account::Revenue,
+        amount: Amount::from_nanos(nanos(app).await - left),
+        code: Code::Usage,
+        reference: "before".to_owned(),
+    };
+    app.app.store.committer.commit_one(operation).await.unwrap();
 }
 
 /// The balance in billionths of a dollar.

@@ -81,7 +81,12 @@ async fn a_header_that_cant_be_read_is_told(app: &TestApp) {
         ("cf-aig-backoff", "never", 8109),
         ("cf-aig-collect-log", "maybe", 8109),
         ("cf-aig-metadata", "{", 8109),
-        ("cf-aig-zdr", "true", 8109),
+        ("cf-aig-zdr", "perhaps", 8109),
+        ("cf-aig-cache-ttl", "59", 8109),
+        ("cf-aig-cache-ttl", "2678401", 8109),
+        ("cf-cache-ttl", "soon", 8109),
+        ("cf-aig-skip-cache", "1", 8109),
+        ("cf-skip-cache", "", 8109),
         ("cf-aig-byok-alias", "work", 2040),
     ] {
         let request = to(app, CHAT).bearer_auth(&token).header(name, value);

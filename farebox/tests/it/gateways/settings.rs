@@ -23,10 +23,10 @@ async fn a_gateway_has_its_defaults(app: &TestApp) {
 /// Everything that can be set and acts.
 fn everything() -> Value {
     json!({
-        "cache_ttl": 0, "cache_invalidate_on_update": true, "collect_logs": false,
+        "cache_ttl": 300, "cache_invalidate_on_update": true, "collect_logs": false,
         "log_management": 10_000, "log_management_strategy": "DELETE_OLDEST",
-        "rate_limiting_limit": 0, "rate_limiting_interval": 60, "rate_limiting_technique": "sliding",
-        "authentication": false, "byok_only": true, "zdr": false, "clamp_max_tokens": false,
+        "rate_limiting_limit": 50, "rate_limiting_interval": 60, "rate_limiting_technique": "sliding",
+        "authentication": false, "byok_only": true, "zdr": true, "clamp_max_tokens": false,
         "retry_max_attempts": 5, "retry_delay": 60_000, "retry_backoff": "exponential",
         "store_id": "a1b2",
         "spend_limits": { "enabled": true, "rules": [{
@@ -196,9 +196,6 @@ async fn nothing_is_kept_that_does_not_act_yet(app: &TestApp) {
     let rule = |enabled: bool| json!([{ "limit": 5, "limitType": "cost", "window": 60, "enabled": enabled }]);
     gateway(app, "one").await;
     for (name, on, off) in [
-        ("cache_ttl", json!(300), json!(0)),
-        ("rate_limiting_limit", json!(50), json!(0)),
-        ("zdr", json!(true), json!(false)),
         (
             "spend_limits",
             json!({ "enabled": true, "rules": rule(true) }),
