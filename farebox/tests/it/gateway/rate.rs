@@ -47,7 +47,7 @@ async fn a_fixed_window_takes_so_many_calls(app: &TestApp) {
     let (before, seen) = (nanos(app).await, app.provider.requests().len());
     let told = chat(app, &token, asks("one")).await;
     let seconds = wait(&told);
-    assert!((590..=599).contains(&seconds), "{seconds}");
+    assert!((560..=599).contains(&seconds), "{seconds}");
     assert_eq!(
         (nanos(app).await, app.provider.requests().len()),
         (before, seen)
@@ -56,13 +56,13 @@ async fn a_fixed_window_takes_so_many_calls(app: &TestApp) {
     assert_eq!((kept.status_code, kept.success), (Some(429), false));
     assert!(kept.error.unwrap().starts_with("Rate limited"));
 
-    app.tick(Duration::from_secs(seconds - 2));
-    assert!((1..=2).contains(&wait(&chat(app, &token, asks("one")).await)));
-    app.tick(Duration::from_secs(2));
+    app.tick(Duration::from_secs(seconds - 30));
+    assert!((1..=30).contains(&wait(&chat(app, &token, asks("one")).await)));
+    app.tick(Duration::from_secs(30));
     for _ in 0..3 {
         assert_eq!(chat(app, &token, asks("one")).await.status, 200);
     }
-    assert!(wait(&chat(app, &token, asks("one")).await) > 3590);
+    assert!(wait(&chat(app, &token, asks("one")).await) > 3560);
 }
 
 async fn a_sliding_window_has_the_last_seconds(app: &TestApp) {
@@ -79,12 +79,12 @@ async fn a_sliding_window_has_the_last_seconds(app: &TestApp) {
     app.tick(Duration::from_secs(100));
     // Of a window that jumps there would be room now and then; of one that slides there is none.
     let seconds = wait(&chat(app, &token, asks("one")).await);
-    assert!((95..=101).contains(&seconds), "{seconds}");
-    app.tick(Duration::from_secs(seconds - 5));
-    assert!((1..=5).contains(&wait(&chat(app, &token, asks("one")).await)));
-    app.tick(Duration::from_secs(5));
+    assert!((70..=101).contains(&seconds), "{seconds}");
+    app.tick(Duration::from_secs(seconds - 30));
+    assert!((1..=30).contains(&wait(&chat(app, &token, asks("one")).await)));
+    app.tick(Duration::from_secs(30));
     assert_eq!(chat(app, &token, asks("one")).await.status, 200);
-    assert!(wait(&chat(app, &token, asks("one")).await) > 190);
+    assert!(wait(&chat(app, &token, asks("one")).await) > 140);
 }
 
 async fn of_many_at_once_so_many_come_through(app: &TestApp) {
