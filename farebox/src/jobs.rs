@@ -29,7 +29,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(3600);
 /// How long idempotency keys are kept, as Stripe keeps its own.
 const KEYS_KEPT: Duration = Duration::from_secs(24 * 3600);
 
-/// How often logs are removed that their gateways don't keep.
+/// How often logs are removed that their gateways don't keep, and what their rules count no more.
 const LOGS_PAUSE: Duration = Duration::from_secs(10);
 
 /// How far back Stripe and the ledger are compared.
@@ -91,6 +91,12 @@ pub fn start(app: &Arc<App>) {
         "logs that nobody keeps",
         LOGS_PAUSE,
         |app| async move { Ok(gateways::prune_logs(&app).await?) },
+    );
+    every(
+        app,
+        "spending that counts no more",
+        LOGS_PAUSE,
+        |app| async move { Ok(gateways::prune_spend(&app).await?) },
     );
     every(app, "what is too old", PAUSE_MAX, |app| async move {
         prune(&app).await

@@ -10,6 +10,7 @@ mod provider_configs;
 mod providers;
 mod retention;
 mod settings;
+mod spend;
 
 pub use custom_providers::{
     CustomProviderPage, CustomProviderRequest, create_custom_provider, delete_custom_provider,
@@ -25,6 +26,7 @@ pub use provider_configs::{
 pub use providers::{CUSTOM, PROVIDERS, provider_url};
 pub use retention::prune_logs;
 pub use settings::{GatewayPage, create, delete, list, show, update};
+pub use spend::prune_spend;
 
 use ledger::{AccountId, Timestamp};
 

@@ -22,6 +22,8 @@ pub mod codes {
     pub const BAD_FORMAT: i64 = 2019;
     /// Less credit is available than the call needs at least.
     pub const NO_CREDIT: i64 = 2021;
+    /// A spend rule of the gateway's leaves less than the call needs at least.
+    pub const SPEND_LIMIT: i64 = 2041;
     /// There is no key under that alias.
     pub const NO_STORED_KEY: i64 = 2040;
     /// The model has no price.
@@ -144,7 +146,7 @@ impl From<CommitError> for ProxyError {
                     ..Self::new(StatusCode::SERVICE_UNAVAILABLE, codes::INTERNAL, message).after(1)
                 }
             }
-            CommitError::Refused(refused) => Self::internal(refused),
+            refused => Self::internal(refused),
         }
     }
 }

@@ -321,9 +321,9 @@ async fn conclude(
     let used = watched.used(prepared, is_whole);
     // An answer that is an error costs nothing, and so does one of which nothing came.
     let is_worth = status.is_success() && bytes > 0;
-    let priced = match (&prepared.credit, &prepared.route, &used) {
-        (Some(credit), Some(route), Some(used)) if is_worth => {
-            let priced = price::price(call, route, &credit.bound, used);
+    let priced = match (prepared.bound(), &prepared.route, &used) {
+        (Some(bound), Some(route), Some(used)) if is_worth => {
+            let priced = price::price(call, route, bound, used);
             Some(priced.map_err(ProxyError::internal)?)
         }
         _ => None,
@@ -339,7 +339,8 @@ async fn conclude(
         error: (!is_whole).then_some("the provider's answer broke off"),
     };
     let log = record::log(app, call, Some(prepared), &outcome);
-    settle::settle(app, call, prepared.paid(priced.as_ref()), log).await
+    let (paid, counted) = prepared.settlement(priced.as_ref());
+    settle::settle(app, call, paid, counted, log).await
 }
 
 fn answer_headers(prepared: &Prepared, provider: &HeaderMap) -> HeaderMap {
@@ -358,8 +359,8 @@ fn insert_text(headers: &mut HeaderMap, name: HeaderName, text: &str) {
     }
 }
 
-/// An amount in the currency's main unit, to the nano.
-fn dollars(amount: Amount) -> String {
+/// An amount in the currency's main unit, to the nano; zero or above.
+pub fn dollars(amount: Amount) -> String {
     let nanos = amount.nanos();
     let text = format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()

@@ -18,6 +18,7 @@ mod record;
 mod reserve;
 mod route;
 mod settle;
+mod spend;
 mod upstream;
 
 use std::sync::Arc;
@@ -32,11 +33,14 @@ pub use error::{ProxyError, codes};
 pub use upstream::{ClientError, client};
 
 use crate::app::App;
+use crate::catalog::Priced;
+use crate::store::buckets::Ended;
 use credential::Key;
 use record::Outcome;
 use reserve::Held;
 use route::{Bound, Route};
 use settle::Paid;
+use spend::Reserved;
 
 /// What is owed an answer: to be sent once.
 type Reply = oneshot::Sender<Result<Answer, ProxyError>>;
@@ -49,6 +53,8 @@ struct Prepared {
     route: Option<Route>,
     /// What is paid for in advance.
     credit: Option<Credit>,
+    /// What a call that takes no credit counts under its gateway's spend rules.
+    reserved: Option<Reserved>,
     /// The body as it is sent.
     body: Bytes,
     /// The output limit that was put in, where it was lowered.
@@ -85,7 +91,7 @@ async fn drive(app: &Arc<App>, call: Arc<Call>, reply: Reply) {
         Ok(prepared) => ask(app, &prepared, reply).await,
         Err(error) => {
             let log = record::log(app, &call, None, &Outcome::refused(&error));
-            let settled = settle::settle(app, &call, None, log).await;
+            let settled = settle::settle(app, &call, None, None, log).await;
             let _ = reply.send(Err(error));
             settled.map(|_| ())
         }
@@ -112,38 +118,66 @@ async fn prepare(app: &Arc<App>, call: &Arc<Call>) -> Result<Prepared, ProxyErro
         if is_prepaid {
             return Err(not_metered());
         }
-        return Ok(Prepared {
-            call: call.clone(),
-            key,
-            route,
-            credit: None,
-            body: call.body.clone(),
-            clamped: None,
-            hides_usage: false,
-        });
+        return prepare_own(app, call, key, route).await;
     };
     let model = known.model(call, &app.catalog.current())?;
     let markup = crate::billing::markup(app, call.account, &model).await;
     let bound = known.bound(call, model, markup.map_err(ProxyError::internal)?)?;
-    let held = reserve::reserve(app, call, &bound).await?;
+    let held = reserve::reserve(app, call, known, &bound).await?;
     // From here on credit is held: what fails now still has to be settled.
-    let clamped = bound.clamped(held.amount).unwrap_or_default();
+    let (body, clamped, hides_usage) = counted(call, known, &bound, held.amount);
+    Ok(Prepared {
+        call: call.clone(),
+        key,
+        credit: Some(Credit { bound, held }),
+        reserved: None,
+        body,
+        clamped,
+        hides_usage,
+        route,
+    })
+}
+
+/// The same with a key that isn't the operator's: it is passed on as it came, unless a spend rule counts it.
+async fn prepare_own(
+    app: &Arc<App>,
+    call: &Arc<Call>,
+    key: Key,
+    route: Option<Route>,
+) -> Result<Prepared, ProxyError> {
+    let reserved = spend::reserve_own(app, call, route.as_ref()).await?;
+    let (body, clamped, hides_usage) = match (&reserved, &route) {
+        (Some(reserved), Some(known)) => counted(call, known, &reserved.bound, reserved.amount),
+        _ => (call.body.clone(), None, false),
+    };
+    Ok(Prepared {
+        call: call.clone(),
+        key,
+        credit: None,
+        reserved,
+        body,
+        clamped,
+        hides_usage,
+        route,
+    })
+}
+
+/// The body as it is sent for a call whose cost is counted: with no more output than `amount` pays for, and in a
+/// stream with its usage, which is hidden where the client hasn't asked for it.
+fn counted(
+    call: &Call,
+    known: &Route,
+    bound: &Bound,
+    amount: ledger::Amount,
+) -> (Bytes, Option<u64>, bool) {
+    let clamped = bound.clamped(amount).unwrap_or_default();
     let hides_usage = known.asked.stream && !known.asked.usage_in_stream;
     let change = Change {
         output_limit: clamped,
         usage_in_stream: hides_usage,
         model: None,
     };
-    let body = changed(call, known, change);
-    Ok(Prepared {
-        call: call.clone(),
-        key,
-        credit: Some(Credit { bound, held }),
-        body,
-        clamped,
-        hides_usage,
-        route,
-    })
+    (changed(call, known, change), clamped, hides_usage)
 }
 
 fn not_metered() -> ProxyError {
@@ -181,7 +215,8 @@ async fn ask(app: &Arc<App>, prepared: &Prepared, reply: Reply) -> Result<(), Pr
         Err(error) => {
             let outcome = Outcome::refused(&error);
             let log = record::log(app, call, Some(prepared), &outcome);
-            let settled = settle::settle(app, call, prepared.unpaid(), log).await;
+            let (paid, counted) = prepared.settlement(None);
+            let settled = settle::settle(app, call, paid, counted, log).await;
             let _ = reply.send(Err(error));
             settled.map(|_| ())
         }
@@ -196,17 +231,23 @@ async fn stopped(app: &App) {
 }
 
 impl Prepared {
-    /// To be settled as a call that costs nothing.
-    fn unpaid(&self) -> Option<Paid<'_>> {
-        self.paid(None)
+    /// How the call's cost is bounded, where that is known.
+    fn bound(&self) -> Option<&Bound> {
+        let own = self.reserved.as_ref().map(|reserved| &reserved.bound);
+        self.credit.as_ref().map(|credit| &credit.bound).or(own)
     }
 
-    fn paid<'a>(&'a self, priced: Option<&'a crate::catalog::Priced>) -> Option<Paid<'a>> {
-        let credit = self.credit.as_ref()?;
-        Some(Paid {
+    /// What it has come to: of the credit that is held, and under its gateway's spend rules. Without a price it
+    /// costs nothing.
+    fn settlement<'a>(&'a self, priced: Option<&'a Priced>) -> (Option<Paid<'a>>, Option<Ended>) {
+        let cost = priced.map(|priced| priced.charge.amount);
+        let own = self.reserved.as_ref().map(|reserved| reserved.ended(cost));
+        let paid = self.credit.as_ref().map(|credit| Paid {
             held: credit.held,
             bound: &credit.bound,
             priced,
-        })
+        });
+        let counted = paid.as_ref().and_then(Paid::counted).or(own);
+        (paid, counted)
     }
 }

@@ -17,6 +17,7 @@ use crate::proxy::call::Call;
 use crate::proxy::error::ProxyError;
 use crate::proxy::reserve::Held;
 use crate::proxy::route::Bound;
+use crate::store::buckets::Ended;
 use crate::store::charges::{self, NewCharge};
 use crate::store::committer::{Attached, CommitError, Entry};
 use crate::store::logs::{NewCall, NewLog};
@@ -40,7 +41,8 @@ pub struct Paid<'a> {
     pub priced: Option<&'a Priced>,
 }
 
-/// Settles a call, and writes its log. Without anything held there is only the log.
+/// Settles a call, and writes its log. Without anything held there is only the log. `counted` is what it has come
+/// to under its gateway's spend rules, where it has reserved something there.
 ///
 /// # Errors
 /// [`ProxyError`] where the store failed; the same again is harmless.
@@ -48,6 +50,7 @@ pub async fn settle(
     app: &Arc<App>,
     call: &Call,
     paid: Option<Paid<'_>>,
+    counted: Option<Ended>,
     log: Option<NewLog>,
 ) -> Result<Amount, ProxyError> {
     let mut operations = Vec::new();
@@ -67,16 +70,20 @@ pub async fn settle(
             "a call cost more than was held for it: its bound was wrong, and the rest is written off"
         );
     }
-    if log.is_none() && operations.is_empty() {
+    if log.is_none() && operations.is_empty() && counted.is_none() {
         return Ok(charged);
     }
-    let attached = Attached::Call(Box::new(NewCall {
+    let new = Box::new(NewCall {
         id: call.id,
         account: call.account,
         gateway: call.gateway.seq,
         charge,
         log,
-    }));
+    });
+    let attached = match counted {
+        Some(ended) => Attached::CountedCall(new, ended),
+        None => Attached::Call(new),
+    };
     write(app, call, &operations, &attached).await?;
     Ok(charged)
 }
@@ -106,6 +113,14 @@ async fn write(
 }
 
 impl Paid<'_> {
+    /// What it counts under its gateway's spend rules: what is taken for it.
+    pub fn counted(&self) -> Option<Ended> {
+        self.held.is_counted.then(|| Ended {
+            id: self.held.hold,
+            cost: self.charged(),
+        })
+    }
+
     fn cost(&self) -> Amount {
         self.priced
             .map_or(Amount::ZERO, |priced| priced.charge.amount)

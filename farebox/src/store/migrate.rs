@@ -46,6 +46,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "markups",
         include_str!("../../migrations/0009_markups.sql"),
     ),
+    (
+        11,
+        "spend_rules",
+        include_str!("../../migrations/0011_spend_rules.sql"),
+    ),
 ];
 
 /// A number of our own among PostgreSQL's advisory locks: two nodes that start at once take turns.

@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod auto_topups;
+pub mod buckets;
 pub mod bulk;
 pub mod charges;
 pub mod committer;

@@ -368,6 +368,11 @@ impl TestApp {
             self.app.store.db.query(sql, &[]).await.unwrap().is_empty(),
             "a hold is open"
         );
+        let sql = "SELECT id FROM bucket_reservations";
+        assert!(
+            self.app.store.db.query(sql, &[]).await.unwrap().is_empty(),
+            "something is reserved under a spend rule"
+        );
         let sql = "SELECT account_id FROM balances \
              WHERE credits_posted - debits_posted - debits_pending < 0";
         assert!(

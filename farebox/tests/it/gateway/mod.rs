@@ -12,6 +12,7 @@ mod keys;
 mod money;
 mod native;
 mod refusals;
+mod spend;
 mod streams;
 
 /// A model and its prices: $2.50 and $10 for a million tokens.

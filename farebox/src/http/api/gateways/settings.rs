@@ -160,14 +160,10 @@ fn refuse_what_does_not_act(body: &mut Fields) {
 
 /// The same of what is kept already, so that what it is can be checked, but that no call follows yet.
 fn refuse_what_does_not_act_yet(body: &mut Fields, settings: &Settings) {
-    let limits = settings.spend_limits.as_ref();
-    let limits =
-        limits.is_some_and(|limits| limits.enabled && limits.rules.iter().any(|rule| rule.enabled));
     for (name, is_on, off) in [
         ("cache_ttl", settings.cache_ttl > 0, "0"),
         ("rate_limiting_limit", settings.rate_limiting_limit > 0, "0"),
         ("zdr", settings.zdr, "false"),
-        ("spend_limits", limits, "\"enabled\": false"),
     ] {
         if is_on {
             let message = format!("Farebox does not do this yet: leave it out, or send {off}");
