@@ -241,7 +241,8 @@ async fn look(
     Ok((standing, Amount::from_nanos(before)))
 }
 
-/// When the first `excess` of what was spent in a sliding window has left it; nothing where less was spent.
+/// When the first `excess` of what was spent in a sliding window has left it; nothing where less was spent. The
+/// sums only grow, so that it takes some thirty look-ups, however much was spent.
 ///
 /// # Errors
 /// [`StoreError::Database`].
@@ -252,20 +253,34 @@ pub async fn frees_at(
     excess: Amount,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, StoreError> {
-    let of = "FROM bucket_spend WHERE gateway = $1 AND bucket = $2 AND at >= $3";
-    let sql = format!(
-        "SELECT at {of} AND total - $4 >= \
-         (SELECT total - amount {of} ORDER BY at LIMIT 1) ORDER BY at LIMIT 1"
-    );
-    let params = [
-        gateway.into(),
-        cap.bucket.to_string().into(),
-        cap.window.start(now).millis().into(),
-        excess.nanos().into(),
-    ];
-    let found = db.query_opt(&sql, &params).await?;
-    let at = found.map(|mut row| row.int()).transpose()?;
-    Ok(at.map(|at| cap.window.frees_at(Timestamp::from_millis(at))))
+    let first = "SELECT at, total - amount FROM bucket_spend \
+         WHERE gateway = $1 AND bucket = $2 AND at >= $3 ORDER BY at LIMIT 1";
+    let latest = "SELECT at, total FROM bucket_spend \
+         WHERE gateway = $1 AND bucket = $2 AND at <= $3 ORDER BY at DESC LIMIT 1";
+    let bucket = cap.bucket.to_string();
+    let look_up = async |sql, moment: i64| -> Result<Option<(i64, i64)>, StoreError> {
+        let params = [gateway.into(), bucket.as_str().into(), moment.into()];
+        let Some(mut row) = db.query_opt(sql, &params).await? else {
+            return Ok(None);
+        };
+        Ok(Some((row.int()?, row.int()?)))
+    };
+    let Some((mut low, before)) = look_up(first, cap.window.start(now).millis()).await? else {
+        return Ok(None);
+    };
+    let enough = before.saturating_add(excess.nanos());
+    let reaches = |found: Option<(i64, i64)>| found.filter(|(_, total)| *total >= enough);
+    let Some((mut high, _)) = reaches(look_up(latest, i64::MAX).await?) else {
+        return Ok(None);
+    };
+    while low < high {
+        let middle = low.midpoint(high);
+        match reaches(look_up(latest, middle).await?) {
+            Some((at, _)) => high = at,
+            None => low = middle.saturating_add(1),
+        }
+    }
+    Ok(Some(cap.window.frees_at(Timestamp::from_millis(high))))
 }
 
 /// Forgets reservations whose time is over, which count no more; returns how many there were.

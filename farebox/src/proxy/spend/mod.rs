@@ -97,9 +97,11 @@ pub async fn reserve_own(
         return Ok(None);
     };
     let rules = rules_of(call, route, &model);
+    if rules.is_empty() {
+        return Ok(None);
+    }
     // What such a call costs is between its account and the provider: without the operator's markup.
-    let bound = route.bound(call, model, Markup::NONE);
-    let Some(bound) = bound.ok().filter(|_| !rules.is_empty()) else {
+    let Ok(bound) = route.bound(call, model, Markup::NONE) else {
         return Ok(None);
     };
     let least = reserve::least_of(call, &bound);

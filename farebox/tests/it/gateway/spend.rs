@@ -325,6 +325,25 @@ async fn sliding_windows_free_bit_by_bit(app: &TestApp) {
     assert_eq!(sum(app).await, 3 * cost);
 }
 
+async fn whoever_needs_more_waits_for_more(app: &TestApp) {
+    let token = start(app, false).await;
+    set(app, json!([rule("r", 1, 60, "sliding")])).await;
+    let needs = needs(&chat(app, &token, limited("one", 5)).await);
+    let cost = INPUT + 5 * OUTPUT;
+    set(app, json!([rule("r", 4 * cost + needs, 60, "sliding")])).await;
+    for _ in 0..5 {
+        is_served(&chat(app, &token, limited("one", 5)).await);
+        app.tick(Duration::from_secs(10));
+    }
+    // What one of them needs is there when the first of them has left; with ten tokens more, when the third has.
+    for (limit, left) in [(5, 10), (6, 20), (15, 30), (25, 50)] {
+        let told = chat(app, &token, limited("one", limit)).await;
+        is_refused(&told, "r");
+        let wait = retry_after(&told);
+        assert!((left - 8..=left).contains(&wait), "{limit}: {wait}");
+    }
+}
+
 async fn what_was_counted_stays_with_the_rules_id(app: &TestApp) {
     let token = start(app, false).await;
     let body = limited("one", 100);
@@ -681,6 +700,7 @@ crate::on_both_engines![
     every_rule_counts_what_it_is_about,
     fixed_windows_end_on_the_clock,
     sliding_windows_free_bit_by_bit,
+    whoever_needs_more_waits_for_more,
     what_was_counted_stays_with_the_rules_id,
     calls_with_keys_of_their_own_count_and_take_no_credit,
     what_ends_otherwise_frees_its_rule,
