@@ -30,7 +30,7 @@ pub use custom::{CustomCost, CustomCostError};
 pub use file::FileError;
 pub use limits::output_tokens_max;
 pub use live::{Live, Reloaded};
-pub use model::{Model, PriceError, Priced};
+pub use model::{Model, Part, PriceError, Priced};
 pub use providers::{
     Api, BaseUrl, Cached, Credential, PathError, Provider, StreamUsage, custom_provider, provider,
     providers,

@@ -323,7 +323,8 @@ async fn conclude(
     let is_worth = status.is_success() && bytes > 0;
     let priced = match (&prepared.credit, &prepared.route, &used) {
         (Some(credit), Some(route), Some(used)) if is_worth => {
-            let priced = price::price(call, route, &credit.bound, used);
+            let catalog = app.catalog.current();
+            let priced = price::price(&catalog, call, route, &credit.bound, used);
             Some(priced.map_err(ProxyError::internal)?)
         }
         _ => None,

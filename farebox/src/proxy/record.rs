@@ -8,7 +8,7 @@ use http::header::{CONTENT_TYPE, USER_AGENT};
 use wire::{Report, Used};
 
 use crate::app::App;
-use crate::catalog::Priced;
+use crate::catalog::{CustomCost, Priced};
 use crate::proxy::Prepared;
 use crate::proxy::call::Call;
 use crate::proxy::error::ProxyError;
@@ -78,7 +78,8 @@ pub fn log(
 fn told(call: &Call, prepared: Option<&Prepared>, outcome: &Outcome<'_>) -> logs::Call {
     let route = prepared.and_then(|prepared| prepared.route.as_ref());
     let reported = outcome.used.and_then(reported);
-    let usage = outcome.priced.map(|priced| &priced.usage).or(reported);
+    let charged = outcome.priced.map(Priced::used);
+    let usage = charged.as_ref().or(reported);
     let tokens = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     let millis = |since: Instant| i64::try_from(since.duration_since(call.begun).as_millis());
     let model = route.map(|route| route.model.clone());
@@ -90,8 +91,10 @@ fn told(call: &Call, prepared: Option<&Prepared>, outcome: &Outcome<'_>) -> logs
         cached: false,
         tokens_in: usage.map(|usage| tokens(usage.input_tokens())),
         tokens_out: usage.map(|usage| tokens(usage.output_tokens())),
-        cost: outcome.priced.map(|priced| priced.charge.amount),
-        custom_cost: false,
+        cost: outcome.priced.map(Priced::amount),
+        custom_cost: outcome
+            .priced
+            .is_some_and(|priced| priced.version == CustomCost::VERSION),
         duration: i64::try_from(call.begun.elapsed().as_millis()).unwrap_or(i64::MAX),
         first_byte: outcome.first_byte.and_then(|at| millis(at).ok()),
         status_code: outcome.status.map(|status| i64::from(status.as_u16())),

@@ -107,8 +107,7 @@ async fn write(
 
 impl Paid<'_> {
     fn cost(&self) -> Amount {
-        self.priced
-            .map_or(Amount::ZERO, |priced| priced.charge.amount)
+        self.priced.map_or(Amount::ZERO, Priced::amount)
     }
 
     /// What is taken: never more than was held, so that no call takes a customer below zero.
@@ -152,12 +151,13 @@ fn postings(call: &Call, paid: &Paid<'_>) -> Vec<Operation> {
 }
 
 fn explained(call: &Call, paid: &Paid<'_>, priced: &Priced) -> NewCharge {
-    let units = priced.usage.iter();
+    let used = priced.used();
     let terms = priced.usage.terms.iter();
     NewCharge {
         provider: call.target.provider.slug.to_owned(),
         model: paid.bound.model.id.clone(),
-        units: units
+        units: used
+            .iter()
             .map(|(unit, quantity)| (unit.name().to_owned(), quantity))
             .collect(),
         terms: terms
@@ -167,7 +167,7 @@ fn explained(call: &Call, paid: &Paid<'_>, priced: &Priced) -> NewCharge {
             Basis::Reported => charges::Basis::Reported,
             Basis::Estimated => charges::Basis::Estimated,
         },
-        cost: Some(priced.charge.amount),
+        cost: Some(priced.amount()),
         charged: paid.charged(),
         overrun: paid.overrun(),
         rate: Some(priced.version.clone()),
