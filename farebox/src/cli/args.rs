@@ -1,6 +1,7 @@
 //! Every command and option, with its help. What is typed; what it means is made of it elsewhere.
 
 mod billing;
+mod costs;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ pub(super) use billing::{
     HoldArgs, HoldsArgs, HoldsCommand, PaymentMethodArgs, PaymentMethodsArgs,
     PaymentMethodsCommand, SpendingLimitArgs, SpendingLimitCommand,
 };
+pub(super) use costs::{ExplainArgs, RerateArgs};
 
 use crate::cli::reading::moment;
 
@@ -49,6 +51,10 @@ pub(super) enum Command {
     Prices(PricesArgs),
     /// What is added to the providers' prices
     Markup(MarkupArgs),
+    /// What a call was charged and why, with its arithmetic
+    Explain(ExplainArgs),
+    /// What charges would be by the prices of now; nothing is changed
+    Rerate(RerateArgs),
     /// Buy credit, or ask what became of it, through the API
     Topup(TopupArgs),
     /// Give a top-up's money back, through the API: needs a token with the permission of an operator

@@ -5,6 +5,7 @@ mod args;
 mod client;
 mod demo;
 mod dev;
+mod explain;
 mod holds;
 mod ledger;
 mod logging;
@@ -15,6 +16,7 @@ mod prices;
 mod reading;
 mod reconcile;
 mod refunds;
+mod rerate;
 mod serve;
 mod show;
 mod spending_limit;
@@ -75,6 +77,8 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Disputes(args) => refunds::disputes(args).await?,
         Command::Prices(args) => prices::run(args)?,
         Command::Markup(args) => markup::run(args).await?,
+        Command::Explain(args) => explain::run(&args).await?,
+        Command::Rerate(args) => rerate::run(&args).await?,
         Command::Topup(args) => client::topup(args).await?,
         Command::Balance(args) => client::balance(&args).await?,
         Command::Holds(args) => holds::run(args).await?,
