@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use ledger::{AccountId, Timestamp};
 
-use crate::catalog::{PathError, Provider};
+use crate::catalog::{CustomCost, PathError, Provider};
 use crate::ids::LogId;
 use crate::proxy::own::Own;
 use crate::store::gateways::Gateway;
@@ -100,6 +100,10 @@ pub struct Wishes {
     pub attempts: Option<u32>,
     /// `cf-aig-retry-delay`.
     pub retry_delay: Option<Duration>,
+    /// `cf-aig-custom-cost`: what the call costs, where it goes with a key of its own.
+    pub custom_cost: Option<CustomCost>,
+    /// `cf-aig-stream-cost`: whether a comment at the end of a stream is to say what it cost.
+    pub stream_cost: bool,
     /// `cf-aig-backoff`.
     pub backoff: Option<crate::store::gateways::Backoff>,
 }

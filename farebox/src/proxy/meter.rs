@@ -9,7 +9,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use ledger::Amount;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use wire::sse::HideUsageChunk;
@@ -19,7 +18,9 @@ use crate::app::App;
 use crate::proxy::answer::{Answer, Body, Broken};
 use crate::proxy::error::ProxyError;
 use crate::proxy::record::{self, Outcome};
-use crate::proxy::{Prepared, Reply, price, settle, stopped, upstream};
+use crate::proxy::settle::Settled;
+use crate::proxy::tail::{self, Tail};
+use crate::proxy::{Prepared, Reply, price, settle, stopped, upstream, worth};
 
 /// How many pieces of a stream wait for a client that reads slowly.
 const PIECES: usize = 8;
@@ -33,7 +34,6 @@ const ERROR_MAX: usize = 1024 * 1024;
 const LOG_ID: HeaderName = HeaderName::from_static("cf-aig-log-id");
 const STEP: HeaderName = HeaderName::from_static("cf-aig-step");
 const CLAMPED: HeaderName = HeaderName::from_static("cf-aig-max-tokens-clamped");
-const COST: HeaderName = HeaderName::from_static("cf-aig-cost");
 
 /// Passes an answer on, and settles its call.
 ///
@@ -105,16 +105,17 @@ async fn whole(
     let charged = conclude(app, prepared, watched, status, is_whole, Some(&body)).await;
     let charged = charged.inspect_err(|_| {});
     let answer = match (charged, is_whole) {
-        (Ok(charged), true) => {
+        (Ok(settled), true) => {
             let mut headers = answer_headers(prepared, &headers);
             headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
             if prepared.credit.is_some() {
-                insert_text(&mut headers, COST, &dollars(charged));
+                headers.extend(tail::told(&settled));
             }
             Ok(Answer {
                 status,
                 headers,
                 body: Body::Whole(body),
+                trailers: None,
             })
         }
         (Ok(_), false) => Err(ProxyError::no_answer("the answer broke off")),
@@ -159,11 +160,13 @@ async fn stream(
         // The body will be shorter than the provider says.
         shown.remove(CONTENT_LENGTH);
     }
+    let (tail, trailers) = Tail::new(prepared, &mut shown);
     let is_gone = reply
         .send(Ok(Answer {
             status,
             headers: shown,
             body: Body::Pieces(body),
+            trailers,
         }))
         .is_err();
     let mut pump = Pump {
@@ -173,6 +176,7 @@ async fn stream(
         deadline: Instant::now() + app.config.gateway.call_max,
         drain: app.config.gateway.drain,
         is_gone: false,
+        tail,
     };
     if is_gone {
         pump.leave();
@@ -187,11 +191,9 @@ async fn stream(
         pump.held_back = None;
     }
     let is_whole = ended.unwrap_or_default();
-    let charged = conclude(app, prepared, watched, status, is_whole, None).await;
-    if charged.is_ok() {
-        pump.finish(is_whole).await;
-    }
-    charged.map(|_| ())
+    let settled = conclude(app, prepared, watched, status, is_whole, None).await?;
+    pump.finish(is_whole, &settled).await;
+    Ok(())
 }
 
 /// Moves a stream's pieces from the provider to the client, one behind.
@@ -203,6 +205,7 @@ struct Pump {
     deadline: Instant,
     drain: std::time::Duration,
     is_gone: bool,
+    tail: Tail,
 }
 
 impl Pump {
@@ -238,6 +241,7 @@ impl Pump {
         if self.is_gone {
             return;
         }
+        self.tail.saw(&piece);
         // A client that reads too slowly for the whole call's time is one that is gone.
         let sent = tokio::time::timeout_at(self.deadline, self.pieces.send(Ok(piece))).await;
         if !matches!(sent, Ok(Ok(()))) {
@@ -251,8 +255,8 @@ impl Pump {
         self.deadline = self.deadline.min(Instant::now() + self.drain);
     }
 
-    /// After the settlement: the last of it.
-    async fn finish(mut self, is_whole: bool) {
+    /// After the settlement: the last of it, and what it cost.
+    async fn finish(mut self, is_whole: bool, settled: &Settled) {
         if let Some(last) = self.held_back.take() {
             self.send(last).await;
         }
@@ -264,8 +268,15 @@ impl Pump {
         if !rest.is_empty() {
             self.send(Bytes::from(rest)).await;
         }
-        if !is_whole && !self.is_gone {
-            let _ = self.pieces.send(Err(Broken)).await;
+        match is_whole {
+            true => {
+                if let Some(comment) = self.tail.comment(settled) {
+                    self.send(comment).await;
+                }
+                self.tail.trail(settled);
+            }
+            false if !self.is_gone => drop(self.pieces.send(Err(Broken)).await),
+            false => {}
         }
     }
 }
@@ -315,13 +326,14 @@ async fn conclude(
     status: StatusCode,
     is_whole: bool,
     body: Option<&Bytes>,
-) -> Result<Amount, ProxyError> {
+) -> Result<Settled, ProxyError> {
     let call = &prepared.call;
     let (bytes, first_byte) = (watched.bytes, watched.first_byte);
     let used = watched.used(prepared, is_whole);
     // An answer that is an error costs nothing, and so does one of which nothing came.
     let is_worth = status.is_success() && bytes > 0;
     let priced = match (&prepared.credit, &prepared.route, &used) {
+        (None, _, used) if is_worth => worth::worth(app, prepared, used.as_ref()),
         (Some(credit), Some(route), Some(used)) if is_worth => {
             let catalog = app.catalog.current();
             let priced = price::price(&catalog, call, route, &credit.bound, used);
@@ -357,11 +369,4 @@ fn insert_text(headers: &mut HeaderMap, name: HeaderName, text: &str) {
     if let Ok(value) = HeaderValue::from_str(text) {
         headers.insert(name, value);
     }
-}
-
-/// An amount in the currency's main unit, to the nano.
-fn dollars(amount: Amount) -> String {
-    let nanos = amount.nanos();
-    let text = format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

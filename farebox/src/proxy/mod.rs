@@ -18,7 +18,9 @@ mod record;
 mod reserve;
 mod route;
 mod settle;
+mod tail;
 mod upstream;
+mod worth;
 
 use std::sync::Arc;
 

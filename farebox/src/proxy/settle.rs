@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledger::{Account, Amount, Basis, Code, Operation, TransferId};
+use ledger::{Account, Amount, Basis, Code, Operation, Outcome, TransferId};
 
 use crate::app::App;
 use crate::billing::explanation;
@@ -40,6 +40,15 @@ pub struct Paid<'a> {
     pub priced: Option<&'a Priced>,
 }
 
+/// What a call has come to, durably.
+#[derive(Clone, Copy, Debug)]
+pub struct Settled {
+    /// What was taken.
+    pub charged: Amount,
+    /// What its account has available right after; nothing where nothing was held.
+    pub available: Option<Amount>,
+}
+
 /// Settles a call, and writes its log. Without anything held there is only the log.
 ///
 /// # Errors
@@ -49,7 +58,7 @@ pub async fn settle(
     call: &Call,
     paid: Option<Paid<'_>>,
     log: Option<NewLog>,
-) -> Result<Amount, ProxyError> {
+) -> Result<Settled, ProxyError> {
     let mut operations = Vec::new();
     let mut charge = None;
     if let Some(paid) = &paid {
@@ -68,7 +77,10 @@ pub async fn settle(
         );
     }
     if log.is_none() && operations.is_empty() {
-        return Ok(charged);
+        return Ok(Settled {
+            charged,
+            available: None,
+        });
     }
     let attached = Attached::Call(Box::new(NewCall {
         id: call.id,
@@ -77,8 +89,11 @@ pub async fn settle(
         charge,
         log,
     }));
-    write(app, call, &operations, &attached).await?;
-    Ok(charged)
+    let outcomes = write(app, call, &operations, &attached).await?;
+    Ok(Settled {
+        charged,
+        available: outcomes.first().and_then(|outcome| outcome.available),
+    })
 }
 
 /// Writes it, again after a while where the store fails: the provider has been paid, and the same transfers
@@ -88,7 +103,7 @@ async fn write(
     call: &Call,
     operations: &[Operation],
     attached: &Attached,
-) -> Result<(), ProxyError> {
+) -> Result<Vec<Outcome>, ProxyError> {
     let mut pauses = PAUSES.iter();
     loop {
         let entry = Entry {
@@ -100,7 +115,7 @@ async fn write(
                 tracing::warn!(call = %call.id, %error, "a call is not settled yet");
                 tokio::time::sleep(*pause).await;
             }
-            (written, _) => return written.map(|_| ()).map_err(ProxyError::from),
+            (written, _) => return written.map_err(ProxyError::from),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use futures_util::stream;
+use futures_util::{FutureExt, stream};
 use http::{HeaderMap, Uri};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use ledger::AccountId;
@@ -166,6 +166,13 @@ fn render(answer: Answer) -> Response {
                 Some((piece, pieces))
             }))
         }
+    };
+    let body = match answer.trailers {
+        // Fused, because a body may be asked again after its end.
+        Some(trailers) => {
+            Body::new(body.with_trailers(async { trailers.await.ok().map(Ok) }.fuse()))
+        }
+        None => body,
     };
     let mut response = Response::new(body);
     *response.status_mut() = answer.status;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
 
+use crate::catalog::CustomCost;
 use crate::proxy::{ProxyError, Wishes, codes};
 use crate::store::gateways::Backoff;
 
@@ -47,6 +48,8 @@ pub fn read(headers: &HeaderMap) -> Result<Wishes, ProxyError> {
         attempts: number(headers, "cf-aig-max-attempts", 1, 5)?
             .and_then(|attempts| u32::try_from(attempts).ok()),
         retry_delay: millis(headers, "cf-aig-retry-delay", 0, RETRY_DELAY_MAX_MS)?,
+        custom_cost: custom_cost(headers)?,
+        stream_cost: stream_cost(headers)?,
         backoff: backoff(headers)?,
     })
 }
@@ -115,6 +118,24 @@ fn backoff(headers: &HeaderMap) -> Result<Option<Backoff>, ProxyError> {
     let found = Backoff::NAMES.iter().find(|(known, _)| *known == word);
     let found = found.map(|(_, backoff)| Some(*backoff));
     found.ok_or_else(|| bad(name, "constant, linear or exponential"))
+}
+
+fn custom_cost(headers: &HeaderMap) -> Result<Option<CustomCost>, ProxyError> {
+    let text = text(headers, "cf-aig-custom-cost")?;
+    let cost = text.map(CustomCost::parse).transpose();
+    cost.map_err(|error| ProxyError::bad_request(codes::BAD_HEADER, format!("The header {error}")))
+}
+
+fn stream_cost(headers: &HeaderMap) -> Result<bool, ProxyError> {
+    let name = "cf-aig-stream-cost";
+    match text(headers, name)? {
+        None => Ok(false),
+        Some("comment") => Ok(true),
+        Some(_) => Err(bad(
+            name,
+            "comment; trailers come to a client that sends TE: trailers",
+        )),
+    }
 }
 
 /// The first five entries; none at all where one is no text, number, or yes or no.

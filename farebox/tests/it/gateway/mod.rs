@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::app::{TestApp, http_client};
 
+mod cost;
 mod custom;
 mod keys;
 mod money;
