@@ -22,6 +22,7 @@ mod pattern;
 mod providers;
 mod rate;
 mod read;
+mod tokenizer;
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
@@ -36,6 +37,7 @@ pub use providers::{
     providers,
 };
 pub use rate::{per, text as published};
+pub use tokenizer::{Tokenizer, has_tokenizer, tokenizer};
 
 use file::PriceFile;
 use layer::Layer;

@@ -19,6 +19,7 @@ mod reserve;
 mod route;
 mod settle;
 mod tail;
+mod tokens;
 mod upstream;
 mod worth;
 
@@ -106,10 +107,13 @@ async fn prepare(app: &Arc<App>, call: &Arc<Call>) -> Result<Prepared, ProxyErro
     let key = credential::choose(app, call).await?;
     let is_prepaid = key.is_operators();
     // With a key of its own a call is passed on whatever it is: what can't be read is not metered.
-    let route = match route::route(call) {
+    let mut route = match route::route(call) {
         Err(error) if is_prepaid => return Err(error),
         route => route.unwrap_or_default(),
     };
+    if let Some(known) = route.as_mut().filter(|_| is_prepaid) {
+        known.text_tokens = tokens::count(app, call, known).await;
+    }
     let Some(known) = route.as_ref().filter(|_| is_prepaid) else {
         if is_prepaid {
             return Err(not_metered());

@@ -250,7 +250,34 @@ async fn another_models_part_has_its_own_price(app: &TestApp) {
     assert_eq!(log(app, &told).await.call.tokens_in, Some(1110));
 }
 
+/// What was held for a call with a prompt of 45,000 bytes, which are 10,001 tokens.
+async fn held(app: &TestApp, token: &str, model: &str) -> i64 {
+    let words = "The quick brown fox jumps over the lazy dog. ".repeat(1000);
+    let body = json!({"model": model, "max_tokens": 10,
+        "messages": [{"role": "user", "content": words}]});
+    let told = chat(app, token, body).await;
+    assert_eq!(told.status, 200, "{}", told.text);
+    let id = told.header("cf-aig-log-id").parse().unwrap();
+    let charge = charges::find(&app.app.store.db, app.account, id).await;
+    let hold = charge.unwrap().unwrap().charge.hold.unwrap();
+    let hold = farebox::store::holds::find(&app.app.store.db, hold).await;
+    hold.unwrap().unwrap().amount.nanos()
+}
+
+async fn a_long_prompt_is_held_by_its_tokens(app: &TestApp) {
+    // By its bytes it would be more than eleven cents.
+    app.give(5).await;
+    let token = runner(app).await;
+    let nanos = held(app, &token, MODEL).await;
+    assert!((10_001 * 2500..12_000 * 2500).contains(&nanos), "{nanos}");
+    // What reads in a way that nobody has told is held by the byte.
+    app.give(100).await;
+    let nanos = held(app, &token, "gpt-4-turbo").await;
+    assert!(nanos > 45_000 * 10_000, "{nanos}");
+}
+
 crate::on_both_engines![
+    a_long_prompt_is_held_by_its_tokens,
     a_whole_answer_tells_what_it_cost_and_what_is_left,
     a_stream_tells_it_in_a_comment_where_that_is_asked_for,
     googles_stream_of_json_has_no_comment,
