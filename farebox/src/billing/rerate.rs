@@ -68,7 +68,7 @@ fn anew(catalog: &Catalog, charge: &Charge, at: Timestamp) -> Option<Amount> {
     let charge = &charge.charge;
     let was = explanation::decode(charge.explanation.as_deref()?).ok()?;
     let price = |model: &str, was: &Priced| {
-        let model = catalog.find(&charge.provider, model).ok()?;
+        let model = catalog.of_id(&charge.provider, model)?;
         let priced = model.charge(at, &was.usage, was.charge.markup).ok()?;
         Some(priced.charge.amount)
     };
