@@ -26,6 +26,9 @@ pub const PROVIDERS: [&str; 13] = [
 /// What stands before the slug of a provider of an account's own.
 pub const CUSTOM: &str = "custom-";
 
+/// What stands in a provider's place where any of them is called in OpenAI's format.
+pub const COMPAT: &str = "compat";
+
 /// Where a provider is called through a gateway, below `base`.
 ///
 /// # Errors
@@ -38,7 +41,7 @@ pub async fn provider_url(
     base: &str,
 ) -> Result<String, GatewayError> {
     let gateway = known(app, account, gateway).await?;
-    if !is_provider(app, account, provider).await? {
+    if provider != COMPAT && !is_provider(app, account, provider).await? {
         return Err(GatewayError::NotFound("Provider"));
     }
     Ok(format!("{base}/v1/{account}/{}/{provider}", gateway.id))

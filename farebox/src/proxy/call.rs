@@ -11,6 +11,7 @@ use ledger::{AccountId, Timestamp};
 use crate::catalog::{PathError, Provider};
 use crate::ids::LogId;
 use crate::proxy::own::Own;
+use crate::proxy::translate::Translation;
 use crate::store::gateways::Gateway;
 
 /// A call that came through a gateway.
@@ -42,6 +43,10 @@ pub struct Call {
     pub wishes: Wishes,
     /// Whether it came by the OpenAI-compatible endpoint.
     pub compatibility: bool,
+    /// How the answer is told, where the request was translated.
+    pub translation: Option<Translation>,
+    /// Which of several requests it is that are tried one after the other, counted from 0.
+    pub step: u16,
 }
 
 impl Call {

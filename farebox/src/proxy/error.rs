@@ -12,6 +12,8 @@ use crate::store::committer::CommitError;
 pub mod codes {
     /// There is no such gateway.
     pub const NO_GATEWAY: i64 = 2001;
+    /// The provider's answer can't be told in the client's format.
+    pub const UNTOLD: i64 = 2002;
     /// The provider gave no answer.
     pub const NO_ANSWER: i64 = 2005;
     /// There is no such provider.

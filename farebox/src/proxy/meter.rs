@@ -12,13 +12,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use ledger::Amount;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use wire::sse::HideUsageChunk;
 use wire::{Api, Observer, Used};
 
 use crate::app::App;
 use crate::proxy::answer::{Answer, Body, Broken};
 use crate::proxy::error::ProxyError;
 use crate::proxy::record::{self, Outcome};
+use crate::proxy::translate::Passing;
 use crate::proxy::{Prepared, Reply, price, settle, stopped, upstream};
 
 /// How many pieces of a stream wait for a client that reads slowly.
@@ -58,6 +58,9 @@ pub async fn pass_on(
 
 fn is_stream(prepared: &Prepared, headers: &HeaderMap) -> bool {
     let kind = content_type(headers);
+    if prepared.call.translation.is_some() {
+        return kind.starts_with("text/event-stream");
+    }
     let asked = prepared
         .route
         .as_ref()
@@ -103,26 +106,37 @@ async fn whole(
         Err(Broken) => (Bytes::new(), false),
     };
     let charged = conclude(app, prepared, watched, status, is_whole, Some(&body)).await;
-    let charged = charged.inspect_err(|_| {});
-    let answer = match (charged, is_whole) {
-        (Ok(charged), true) => {
-            let mut headers = answer_headers(prepared, &headers);
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-            if prepared.credit.is_some() {
-                insert_text(&mut headers, COST, &dollars(charged));
-            }
-            Ok(Answer {
-                status,
-                headers,
-                body: Body::Whole(body),
-            })
-        }
-        (Ok(_), false) => Err(ProxyError::no_answer("the answer broke off")),
-        (Err(error), _) => Err(error),
-    };
-    let settled = answer.as_ref().map(|_| ()).map_err(Clone::clone);
+    let settled = charged.as_ref().map(|_| ()).map_err(Clone::clone);
+    let answer = charged.and_then(|charged| match is_whole {
+        true => answer(prepared, status, &headers, body, charged),
+        false => Err(ProxyError::no_answer("the answer broke off")),
+    });
     let _ = reply.send(answer);
-    settled.or_else(|error| if is_whole { Err(error) } else { Ok(()) })
+    settled
+}
+
+/// What the client gets of a call that is settled.
+fn answer(
+    prepared: &Prepared,
+    status: StatusCode,
+    provider: &HeaderMap,
+    body: Bytes,
+    charged: Amount,
+) -> Result<Answer, ProxyError> {
+    let body = match prepared.call.translation {
+        Some(translation) => translation.whole(status, body)?,
+        None => body,
+    };
+    let mut headers = answer_headers(prepared, provider);
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    if prepared.credit.is_some() {
+        insert_text(&mut headers, COST, &dollars(charged));
+    }
+    Ok(Answer {
+        status,
+        headers,
+        body: Body::Whole(body),
+    })
 }
 
 async fn read_whole(
@@ -155,8 +169,9 @@ async fn stream(
     let (status, headers) = (response.status(), response.headers().clone());
     let (pieces, body) = mpsc::channel(PIECES);
     let mut shown = answer_headers(prepared, &headers);
-    if prepared.hides_usage {
-        // The body will be shorter than the provider says.
+    let passing = Passing::of(prepared);
+    if !passing.is_as_it_is() {
+        // The body will be of another length than the provider says.
         shown.remove(CONTENT_LENGTH);
     }
     let is_gone = reply
@@ -169,7 +184,7 @@ async fn stream(
     let mut pump = Pump {
         pieces,
         held_back: None,
-        hider: prepared.hides_usage.then(HideUsageChunk::default),
+        passing,
         deadline: Instant::now() + app.config.gateway.call_max,
         drain: app.config.gateway.drain,
         is_gone: false,
@@ -199,7 +214,7 @@ struct Pump {
     pieces: mpsc::Sender<Result<Bytes, Broken>>,
     /// The last piece that has come: it may be the last of all.
     held_back: Option<Bytes>,
-    hider: Option<HideUsageChunk>,
+    passing: Passing,
     deadline: Instant,
     drain: std::time::Duration,
     is_gone: bool,
@@ -222,10 +237,7 @@ impl Pump {
     }
 
     async fn pass(&mut self, piece: Bytes) {
-        let piece = match &mut self.hider {
-            Some(hider) => Bytes::from(hider.feed(&piece)),
-            None => piece,
-        };
+        let piece = self.passing.feed(piece);
         if piece.is_empty() {
             return;
         }
@@ -256,13 +268,10 @@ impl Pump {
         if let Some(last) = self.held_back.take() {
             self.send(last).await;
         }
-        let rest = self
-            .hider
-            .take()
-            .map(HideUsageChunk::finish)
-            .unwrap_or_default();
+        let passing = std::mem::replace(&mut self.passing, Passing::AsItIs);
+        let rest = passing.finish(is_whole);
         if !rest.is_empty() {
-            self.send(Bytes::from(rest)).await;
+            self.send(rest).await;
         }
         if !is_whole && !self.is_gone {
             let _ = self.pieces.send(Err(Broken)).await;
@@ -345,7 +354,7 @@ async fn conclude(
 fn answer_headers(prepared: &Prepared, provider: &HeaderMap) -> HeaderMap {
     let mut headers = upstream::passed_back(provider, &prepared.key);
     insert_text(&mut headers, LOG_ID, &prepared.call.id.to_string());
-    headers.insert(STEP, HeaderValue::from_static("0"));
+    headers.insert(STEP, HeaderValue::from(prepared.call.step));
     if let Some(limit) = prepared.clamped {
         headers.insert(CLAMPED, HeaderValue::from(limit));
     }

@@ -18,6 +18,7 @@ mod record;
 mod reserve;
 mod route;
 mod settle;
+mod translate;
 mod upstream;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use wire::Change;
 pub use answer::{Answer, Body, Broken};
 pub use call::{Call, Target, Wishes};
 pub use error::{ProxyError, codes};
+pub use translate::Translation;
 pub use upstream::{ClientError, client};
 
 use crate::app::App;

@@ -97,7 +97,7 @@ fn told(call: &Call, prepared: Option<&Prepared>, outcome: &Outcome<'_>) -> logs
         status_code: outcome.status.map(|status| i64::from(status.as_u16())),
         request_type: route.map(|route| route.endpoint.api.name().to_owned()),
         path: call.path.split('?').next().unwrap_or_default().to_owned(),
-        step: Some(0),
+        step: Some(i64::from(call.step)),
         event_id: call.wishes.event_id.clone(),
         user_agent: call.header(&USER_AGENT).map(str::to_owned),
         authentication: call.caller.is_some(),

@@ -7,11 +7,13 @@ use serde_json::{Value, json};
 
 use crate::app::{TestApp, http_client};
 
+mod compat;
 mod custom;
 mod keys;
 mod money;
 mod native;
 mod refusals;
+mod rest;
 mod streams;
 
 /// A model and its prices: $2.50 and $10 for a million tokens.
