@@ -12,6 +12,7 @@ mod native;
 pub mod rest;
 pub mod run;
 mod runner;
+mod universal;
 mod wishes;
 
 use std::sync::Arc;
@@ -25,6 +26,9 @@ use crate::app::App;
 /// The path of a call in a provider's own form (contract: section 4.1).
 const NATIVE: &str = "/v1/{account_id}/{gateway_id}/{provider}/{*path}";
 
+/// The path of several calls in one request.
+const UNIVERSAL: &str = "/v1/{account_id}/{gateway_id}";
+
 /// What every path of a call begins with.
 const GATEWAY: &str = "/v1/";
 const REST: &str = "/client/v4/accounts/{account_id}/ai/";
@@ -34,10 +38,11 @@ const MARGIN: Duration = Duration::from_secs(30);
 
 /// All ways to call a model.
 pub fn routes() -> Router<Arc<App>> {
-    let compat = |name| format!("/v1/{{account_id}}/{{gateway_id}}/compat/{name}");
+    let compat = |name| format!("{UNIVERSAL}/compat/{name}");
     let rest = |name| format!("{REST}{name}");
     Router::new()
         .route(NATIVE, any(native::call))
+        .route(UNIVERSAL, post(universal::call))
         .route(&compat("chat/completions"), post(compat::chat))
         .route(&compat("embeddings"), post(compat::embeddings))
         .route(&compat("models"), get(compat::models))
@@ -50,6 +55,10 @@ pub fn routes() -> Router<Arc<App>> {
 /// How long a call on this route may take to begin its answer; nothing for what is none. `call_max` is what a
 /// call may take.
 pub fn time_limit(route: &str, call_max: Duration) -> Option<Duration> {
-    let is_call = route.starts_with(GATEWAY) || route.starts_with(REST);
-    is_call.then(|| call_max.saturating_add(MARGIN))
+    let calls = match route {
+        UNIVERSAL => u32::from(universal::STEPS_MAX),
+        _ if route.starts_with(GATEWAY) || route.starts_with(REST) => 1,
+        _ => return None,
+    };
+    Some(call_max.saturating_mul(calls).saturating_add(MARGIN))
 }

@@ -15,6 +15,7 @@ mod native;
 mod refusals;
 mod rest;
 mod streams;
+mod universal;
 
 /// A model and its prices: $2.50 and $10 for a million tokens.
 pub const MODEL: &str = "gpt-4o";
