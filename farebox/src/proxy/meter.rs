@@ -59,7 +59,7 @@ pub async fn pass_on(
 fn is_stream(prepared: &Prepared, headers: &HeaderMap) -> bool {
     let kind = content_type(headers);
     if prepared.call.translation.is_some() {
-        return kind.starts_with("text/event-stream");
+        return kind.starts_with("text/event-stream") && is_plain(headers);
     }
     let asked = prepared
         .route
@@ -78,11 +78,14 @@ fn content_type(headers: &HeaderMap) -> &str {
 /// An observer of the answer; none where nobody can say what its bytes mean.
 fn observer(prepared: &Prepared, headers: &HeaderMap) -> Option<Observer> {
     let route = prepared.route.as_ref()?;
-    // Nobody has asked for it; what it holds can't be read here, and is guessed at by its length.
-    let is_plain = headers
+    is_plain(headers).then(|| Observer::new(&route.endpoint, &route.asked, content_type(headers)))
+}
+
+/// Whether an answer can be read. One that is compressed, which nobody has asked for, is guessed at by its length.
+fn is_plain(headers: &HeaderMap) -> bool {
+    headers
         .get(CONTENT_ENCODING)
-        .is_none_or(|value| value == "identity");
-    is_plain.then(|| Observer::new(&route.endpoint, &route.asked, content_type(headers)))
+        .is_none_or(|value| value == "identity")
 }
 
 /// An answer that is short enough: settled, then passed on.

@@ -317,6 +317,82 @@ async fn whoever_leaves_pays_for_what_was_written(app: &TestApp) {
     assert_eq!(app.provider.counts().finished, 3);
 }
 
+/// However the events are cut, written and spaced.
+async fn a_stream_is_the_same_in_any_pieces(app: &TestApp) {
+    app.give(100).await;
+    let token = runner(app).await;
+    for model in [CLAUDE, GEMINI] {
+        for how in [
+            "crlf=true",
+            "comments=true",
+            "piece_bytes=7",
+            "words_per_event=3",
+        ] {
+            let words = format!("one two [sandbox text=\"ünï-çødé\" {how}]");
+            let body = with(says(model.name, &words), json!({"stream": true}));
+            let (told, took) = cost(app, ask(app, &token, &body)).await;
+            assert_eq!(said(&chunks(&told)), "ünï-çødé", "{how} {}", told.text);
+            assert!(!told.text.contains("prompt_tokens"), "{how} {}", told.text);
+            let sent = app.provider.requests().pop().unwrap();
+            assert_eq!(sent.status, Some(200));
+            let read = words.split_whitespace().count() as i64 * model.read;
+            assert_eq!((took - read) % model.written, 0, "{how} {}", model.name);
+        }
+    }
+}
+
+async fn an_error_in_a_stream_ends_it(app: &TestApp) {
+    app.give(100).await;
+    let token = runner(app).await;
+    for model in [CLAUDE, GEMINI] {
+        let words = "one [sandbox words=40 error_after=10]";
+        let body = with(says(model.name, words), json!({"stream": true}));
+        let (told, took) = cost(app, ask(app, &token, &body)).await;
+        let chunks = chunks(&told);
+        let error = &chunks.last().unwrap()["error"];
+        assert!(error["message"].is_string(), "{}", told.text);
+        assert!(
+            said(&chunks).split_whitespace().count() > 3,
+            "{}",
+            told.text
+        );
+        assert!(took > 0, "{}", model.name);
+    }
+}
+
+async fn cached_tokens_are_told_and_charged_as_natively(app: &TestApp) {
+    app.give(100).await;
+    let token = runner(app).await;
+    for model in MODELS {
+        let words = format!("{}[sandbox cached_tokens=100]", "word ".repeat(200));
+        let body = says(model.name, &words);
+        let (told, took) = cost(app, ask(app, &token, &body)).await;
+        let usage = &told.json()["usage"];
+        assert_eq!(usage["prompt_tokens_details"]["cached_tokens"], 100);
+        let read = usage["prompt_tokens"].as_i64().unwrap();
+        assert!(read > 200, "{usage}");
+        let written = usage["completion_tokens"].as_i64().unwrap() * model.written;
+        assert!(took < read * model.read + written, "{}", model.name);
+        natively(app, &token, &model, took).await;
+    }
+}
+
+/// What nobody has asked for can't be read, and so not be translated; it is paid for all the same.
+async fn what_cant_be_told_is_an_error_and_charged(app: &TestApp) {
+    app.give(100).await;
+    let token = runner(app).await;
+    for model in [CLAUDE, GEMINI] {
+        for stream in [false, true] {
+            let words = "one [sandbox gzip=\"always\"]";
+            let body = with(says(model.name, words), json!({ "stream": stream }));
+            let (told, took) = cost(app, ask(app, &token, &body)).await;
+            assert_eq!((told.status.as_u16(), told.code()), (502, 2002));
+            assert!(took > 0, "{}", model.name);
+            assert!(log(app, &told).await.call.cost.is_some());
+        }
+    }
+}
+
 async fn a_stream_that_breaks_off_has_no_end(app: &TestApp) {
     app.give(100).await;
     let token = runner(app).await;
@@ -536,6 +612,10 @@ crate::on_both_engines![
     what_is_there_is_spent_and_the_answer_cut_to_it,
     a_limit_of_the_clients_is_the_providers,
     whoever_leaves_pays_for_what_was_written,
+    a_stream_is_the_same_in_any_pieces,
+    an_error_in_a_stream_ends_it,
+    cached_tokens_are_told_and_charged_as_natively,
+    what_cant_be_told_is_an_error_and_charged,
     a_stream_that_breaks_off_has_no_end,
     a_providers_error_is_told_in_openais_words_and_costs_nothing,
     a_key_of_ones_own_is_shown_where_its_provider_looks,
