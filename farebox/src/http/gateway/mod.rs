@@ -62,3 +62,27 @@ pub fn time_limit(route: &str, call_max: Duration) -> Option<Duration> {
     };
     Some(call_max.saturating_mul(calls).saturating_add(MARGIN))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_has_its_own_time_and_steps_have_it_each() {
+        let call = Duration::from_secs(100);
+        for (route, limit) in [
+            (NATIVE, Some(130)),
+            (UNIVERSAL, Some(1030)),
+            (
+                "/v1/{account_id}/{gateway_id}/compat/chat/completions",
+                Some(130),
+            ),
+            ("/client/v4/accounts/{account_id}/ai/run", Some(130)),
+            ("/client/v4/accounts/{account_id}/ai-gateway/gateways", None),
+            ("/healthz", None),
+        ] {
+            let limit = limit.map(Duration::from_secs);
+            assert_eq!(time_limit(route, call), limit, "{route}");
+        }
+    }
+}

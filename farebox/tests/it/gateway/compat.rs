@@ -335,8 +335,9 @@ async fn a_stream_is_the_same_in_any_pieces(app: &TestApp) {
             assert!(!told.text.contains("prompt_tokens"), "{how} {}", told.text);
             let sent = app.provider.requests().pop().unwrap();
             assert_eq!(sent.status, Some(200));
-            let read = words.split_whitespace().count() as i64 * model.read;
-            assert_eq!((took - read) % model.written, 0, "{how} {}", model.name);
+            let read = i64::try_from(words.split_whitespace().count()).unwrap();
+            let written = took - read * model.read;
+            assert_eq!(written % model.written, 0, "{how} {}", model.name);
         }
     }
 }
