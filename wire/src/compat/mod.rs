@@ -7,6 +7,7 @@
 //!
 //! What is used is not read here: the observer watches the provider's own answer.
 
+mod alike;
 mod answer;
 mod chat;
 mod from_anthropic;
@@ -20,6 +21,7 @@ use std::fmt;
 use crate::asked::Unreadable;
 use crate::json::Json;
 use crate::json::write::Members;
+pub use alike::alike;
 pub use stream::Stream;
 
 /// A format to translate to.

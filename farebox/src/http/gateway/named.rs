@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::catalog::{Api, Credential, Provider, output_tokens_max};
 use crate::http::gateway::incoming::{self, Incoming, Sent, bad_format};
 use crate::http::gateway::runner;
-use crate::proxy::{Call, ProxyError, Target, Translation, codes};
+use crate::proxy::{Call, ProxyError, Target, Translation};
 
 /// The output limit for a model whose own is unknown, at a provider that wants one: each of its models can
 /// write as much.
@@ -105,6 +105,10 @@ impl Named {
             (_, None) => {
                 let path = provider.openai_path(format.endpoint());
                 let path = path.ok_or_else(|| self.has_no(format))?;
+                let body = match format {
+                    Format::Chat => &self.alike(&path, body)?,
+                    _ => body,
+                };
                 let sent = self.renamed(path, body)?;
                 let compatibility = format != Format::Responses;
                 Ok(Sent {
@@ -129,8 +133,7 @@ impl Named {
     /// # Errors
     /// Where it is none.
     pub fn renamed(&self, path: String, body: &str) -> Result<Sent, ProxyError> {
-        let endpoint = Endpoint::find(&self.target.slug, &path)
-            .ok_or_else(|| ProxyError::bad_request(codes::NOT_METERED, "This path is no call"))?;
+        let endpoint = self.endpoint(&path)?;
         let change = Change {
             model: Some(&self.model),
             ..Change::default()
@@ -142,6 +145,17 @@ impl Named {
             translation: None,
             compatibility: false,
         })
+    }
+
+    /// The body in the state of the format that the provider knows.
+    fn alike(&self, path: &str, body: &str) -> Result<String, ProxyError> {
+        let body = compat::alike(&self.endpoint(path)?, body);
+        body.map_err(|error| bad_format(error.to_string()))
+    }
+
+    fn endpoint(&self, path: &str) -> Result<Endpoint, ProxyError> {
+        let endpoint = Endpoint::find(&self.target.slug, path);
+        endpoint.ok_or_else(|| bad_format("There is no such API"))
     }
 
     fn translated(

@@ -286,6 +286,21 @@ async fn spend_all(app: &TestApp) {
     app.app.store.committer.commit_one(operation).await.unwrap();
 }
 
+/// It would refuse what OpenAI's SDK sends, and tells its usage by itself.
+async fn who_speaks_an_older_state_of_the_format_is_spoken_to_in_it(app: &TestApp) {
+    app.give(100).await;
+    let token = runner(app).await;
+    let newer = json!({"stream": true, "stream_options": {"include_usage": true},
+        "max_completion_tokens": 20});
+    let body = with(says("mistral/mistral-small-latest", "one"), newer);
+    let told = ask(app, &token, &body).await;
+    assert!(told.text.contains("prompt_tokens"), "{}", told.text);
+    let sent = app.provider.requests().pop().unwrap().body;
+    assert_eq!(sent["max_tokens"], 20);
+    assert_eq!(sent["model"], "mistral-small-latest");
+    assert!(sent.get("stream_options").is_none() && sent.get("max_completion_tokens").is_none());
+}
+
 /// The limit of a request that has none is what the model can write, or as much as every model can.
 async fn a_limit_of_the_clients_is_the_providers(app: &TestApp) {
     app.give(1000).await;
@@ -611,6 +626,7 @@ crate::on_both_engines![
     tools_and_system_prompts_are_translated_both_ways,
     the_aliases_of_providers_and_others_like_openai,
     what_is_there_is_spent_and_the_answer_cut_to_it,
+    who_speaks_an_older_state_of_the_format_is_spoken_to_in_it,
     a_limit_of_the_clients_is_the_providers,
     whoever_leaves_pays_for_what_was_written,
     a_stream_is_the_same_in_any_pieces,
