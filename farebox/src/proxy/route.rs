@@ -100,6 +100,11 @@ pub fn route(call: &Call) -> Result<Option<Route>, ProxyError> {
         let message = "the request names no model: add model";
         return Err(ProxyError::bad_request(codes::BAD_FORMAT, message));
     };
+    // It could be kept in no log, and is none that there is.
+    if model.contains('\0') {
+        let message = "the model's name has the character U+0000: leave it out";
+        return Err(ProxyError::bad_request(codes::BAD_FORMAT, message));
+    }
     Ok(Some(Route {
         endpoint,
         asked,

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::error::codes::THROTTLED;
 use crate::http::auth::{Permission, find_token};
 use crate::http::client_address::client_address;
+use crate::http::nul;
 use crate::ids::TOKEN_PREFIX;
 use crate::proxy::{ProxyError, codes};
 use crate::store::gateways::{self, Gateway};
@@ -46,6 +47,9 @@ impl FromRequestParts<Arc<App>> for Runner {
             found.map(|(_, value)| value.to_owned()).unwrap_or_default()
         };
         let account = param("account_id").parse().map_err(|_| no_gateway())?;
+        if nul::is_in(&param("gateway_id")) {
+            return Err(no_gateway());
+        }
         let gateway = gateways::find(&app.store.db, account, &param("gateway_id")).await?;
         if let Some(gateway) = gateway {
             let asks = gateway.settings.authentication;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
 
+use crate::http::nul;
 use crate::proxy::{ProxyError, Wishes, codes};
 use crate::store::gateways::Backoff;
 
@@ -125,6 +126,10 @@ fn metadata(headers: &HeaderMap) -> Result<std::collections::BTreeMap<String, Va
     };
     let Pairs(pairs) = serde_json::from_str(text)
         .map_err(|_| bad(name, "a JSON object of texts, numbers and booleans"))?;
+    let mut entries = pairs.iter();
+    if entries.any(|(key, value)| nul::is_in(key) || value.as_str().is_some_and(nul::is_in)) {
+        return Err(bad(name, "without the character U+0000"));
+    }
     let is_plain = |value: &Value| value.is_string() || value.is_number() || value.is_boolean();
     if !pairs.iter().all(|(_, value)| is_plain(value)) {
         return Ok(Default::default());
