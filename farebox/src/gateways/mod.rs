@@ -22,7 +22,7 @@ pub use provider_configs::{
     ProviderConfigPage, ProviderConfigRequest, create_provider_config, delete_provider_config,
     list_provider_configs, open_provider_key, update_provider_config,
 };
-pub use providers::{CUSTOM, PROVIDERS, provider_url};
+pub use providers::{CUSTOM, provider_url};
 pub use retention::prune_logs;
 pub use settings::{GatewayPage, create, delete, list, show, update};
 
