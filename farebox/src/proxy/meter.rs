@@ -275,6 +275,8 @@ struct Watched {
     observer: Option<Observer>,
     bytes: u64,
     first_byte: Option<std::time::Instant>,
+    /// What the answer says that it is.
+    content_type: Option<String>,
 }
 
 impl Watched {
@@ -283,6 +285,7 @@ impl Watched {
             observer: observer(prepared, headers),
             bytes: 0,
             first_byte: None,
+            content_type: Some(content_type(headers).to_owned()).filter(|text| !text.is_empty()),
         }
     }
 
@@ -318,6 +321,7 @@ async fn conclude(
 ) -> Result<Amount, ProxyError> {
     let call = &prepared.call;
     let (bytes, first_byte) = (watched.bytes, watched.first_byte);
+    let content_type = watched.content_type.clone();
     let used = watched.used(prepared, is_whole);
     // An answer that is an error costs nothing, and so does one of which nothing came.
     let is_worth = status.is_success() && bytes > 0;
@@ -335,6 +339,7 @@ async fn conclude(
         priced: priced.as_ref(),
         response_bytes: bytes,
         first_byte,
+        content_type: content_type.as_deref(),
         response: body,
         error: (!is_whole).then_some("the provider's answer broke off"),
     };

@@ -28,6 +28,8 @@ pub struct Outcome<'a> {
     pub response_bytes: u64,
     /// When the first of them came.
     pub first_byte: Option<Instant>,
+    /// What the answer says that it is.
+    pub content_type: Option<&'a str>,
     /// The answer, where it is at hand.
     pub response: Option<&'a Bytes>,
     /// What went wrong, for people.
@@ -44,6 +46,7 @@ impl<'a> Outcome<'a> {
             priced: None,
             response_bytes: 0,
             first_byte: None,
+            content_type: None,
             response: None,
             error: Some(&error.message),
         }
@@ -104,7 +107,7 @@ fn told(call: &Call, prepared: Option<&Prepared>, outcome: &Outcome<'_>) -> logs
         key_source: prepared.map_or(KeySource::None, |prepared| prepared.key.source()),
         compatibility: call.compatibility,
         request_content_type: call.header(&CONTENT_TYPE).map(str::to_owned),
-        response_content_type: None,
+        response_content_type: outcome.content_type.map(str::to_owned),
         request_size: i64::try_from(call.body.len()).unwrap_or(i64::MAX),
         response_size: tokens(outcome.response_bytes),
         error: outcome.error.map(str::to_owned),
