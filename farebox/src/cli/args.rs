@@ -1,6 +1,9 @@
 //! Every command and option, with its help. What is typed; what it means is made of it elsewhere.
 
 mod billing;
+mod gateways;
+mod logs;
+mod providers;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,6 +14,12 @@ use clap_complete::Shell;
 pub(super) use billing::{
     HoldArgs, HoldsArgs, HoldsCommand, PaymentMethodArgs, PaymentMethodsArgs,
     PaymentMethodsCommand, SpendingLimitArgs, SpendingLimitCommand,
+};
+pub(super) use gateways::{GatewayArgs, GatewaysArgs, GatewaysCommand, PageArgs, SettingsArgs};
+pub(super) use logs::{LogArgs, LogsArgs, LogsCommand, WhichArgs};
+pub(super) use providers::{
+    AtArgs, CustomProviderArgs, CustomProvidersArgs, CustomProvidersCommand, ProviderKeysArgs,
+    ProviderKeysCommand, ToldArgs,
 };
 
 use crate::cli::reading::moment;
@@ -69,6 +78,14 @@ pub(super) enum Command {
     Invoices(InvoicesArgs),
     /// Every transfer that touches an account, through the API
     Transactions(TransactionsArgs),
+    /// Gateways and what is set on them, through the API
+    Gateways(GatewaysArgs),
+    /// Keys for providers that are stored on a gateway, through the API
+    ProviderKeys(ProviderKeysArgs),
+    /// Providers of an account's own, through the API
+    CustomProviders(CustomProvidersArgs),
+    /// Calls through a gateway: what they were, cost, sent and got, through the API
+    Logs(LogsArgs),
     /// Print every option with its default, as a file to start from
     Config,
     /// Print completions for a shell

@@ -3,18 +3,23 @@
 mod admin;
 mod args;
 mod client;
+mod custom_providers;
 mod demo;
 mod dev;
+mod gateways;
 mod holds;
 mod ledger;
 mod logging;
+mod logs;
 mod markup;
 mod payment_methods;
 mod price_list;
 mod prices;
+mod provider_keys;
 mod reading;
 mod reconcile;
 mod refunds;
+mod secret;
 mod serve;
 mod show;
 mod spending_limit;
@@ -83,6 +88,10 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Usage(args) => reading::usage(args).await?,
         Command::Invoices(args) => reading::invoices(args).await?,
         Command::Transactions(args) => reading::transactions(args).await?,
+        Command::Gateways(args) => gateways::run(args).await?,
+        Command::ProviderKeys(args) => provider_keys::run(args).await?,
+        Command::CustomProviders(args) => custom_providers::run(args).await?,
+        Command::Logs(args) => logs::run(args).await?,
         Command::Config => print!("{}", crate::config::DEFAULTS),
         Command::Completions { shell } => {
             clap_complete::generate(

@@ -1,6 +1,7 @@
 //! The commands as a user types them: what they print, how they end, and that no secret escapes.
 
 mod billing;
+mod gateways;
 mod models;
 
 use std::collections::BTreeMap;
