@@ -11,6 +11,7 @@ mod disk;
 mod engine;
 mod holds;
 mod load;
+mod logs;
 mod plan;
 mod report;
 mod status;
@@ -43,6 +44,9 @@ async fn run(plan: Plan) -> Result<(), Failure> {
         }
         if plan.measures(Part::Holds) {
             holds::measure(&plan, engine).await?;
+        }
+        if plan.measures(Part::Logs) {
+            logs::measure(&plan, engine).await?;
         }
     }
     Ok(())

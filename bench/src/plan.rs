@@ -53,6 +53,8 @@ pub(crate) enum Part {
     Status,
     /// Holds through the committer, beside plain append and fdatasync
     Holds,
+    /// Lists of a million logs, beside their rows read by their ids
+    Logs,
 }
 
 impl Args {
@@ -82,6 +84,8 @@ pub(crate) struct Plan {
     pub(crate) round: Duration,
     /// How often the subject and its floor take turns; the median is shown.
     pub(crate) rounds: usize,
+    /// Among how many logs calls are looked up.
+    pub(crate) logs: u64,
     only: Option<Part>,
 }
 
@@ -106,6 +110,7 @@ impl Plan {
             dir,
             round: Duration::from_millis(if args.quick { 500 } else { 2000 }),
             rounds: if args.quick { 1 } else { 3 },
+            logs: if args.quick { 20_000 } else { 1_000_000 },
             only: args.only,
         })
     }
