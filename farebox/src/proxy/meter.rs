@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::proxy::answer::{Answer, Body, Broken};
 use crate::proxy::error::ProxyError;
 use crate::proxy::record::{self, Outcome};
-use crate::proxy::{Prepared, Reply, price, settle, stopped, upstream};
+use crate::proxy::{Prepared, Reply, left, price, settle, stopped, upstream};
 
 /// How many pieces of a stream wait for a client that reads slowly.
 const PIECES: usize = 8;
@@ -87,7 +87,7 @@ async fn whole(
     app: &Arc<App>,
     prepared: &Prepared,
     response: reqwest::Response,
-    reply: Reply,
+    mut reply: Reply,
     max: usize,
 ) -> Result<(), ProxyError> {
     let (status, headers) = (response.status(), response.headers().clone());
@@ -97,6 +97,7 @@ async fn whole(
     let read = tokio::select! {
         read = reading => read,
         () = stopped(app) => Err(Broken),
+        () = left(app, &mut reply) => Err(Broken),
     };
     let (body, is_whole) = match read {
         Ok(body) => (body, true),
@@ -209,7 +210,14 @@ impl Pump {
     /// Whether the stream came to its end.
     async fn run(&mut self, mut response: reqwest::Response, watched: &mut Watched) -> bool {
         loop {
-            let next = tokio::time::timeout_at(self.deadline, response.chunk()).await;
+            let next = tokio::select! {
+                next = tokio::time::timeout_at(self.deadline, response.chunk()) => next,
+                // Whoever leaves while nothing comes is noticed all the same.
+                () = self.pieces.closed(), if !self.is_gone => {
+                    self.leave();
+                    continue;
+                }
+            };
             match next {
                 Ok(Ok(Some(piece))) => {
                     watched.feed(&piece);

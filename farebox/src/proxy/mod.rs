@@ -164,7 +164,7 @@ fn changed(call: &Call, route: &Route, change: Change<'_>) -> Bytes {
 }
 
 /// Asks the provider, passes its answer on and settles.
-async fn ask(app: &Arc<App>, prepared: &Prepared, reply: Reply) -> Result<(), ProxyError> {
+async fn ask(app: &Arc<App>, prepared: &Prepared, mut reply: Reply) -> Result<(), ProxyError> {
     let Prepared {
         call, key, body, ..
     } = prepared;
@@ -175,6 +175,7 @@ async fn ask(app: &Arc<App>, prepared: &Prepared, reply: Reply) -> Result<(), Pr
     let answered = tokio::select! {
         answered = whole => answered.unwrap_or_else(|_| Err(ProxyError::no_answer("the time was up"))),
         () = stopped(app) => Err(ProxyError::no_answer("the server stops")),
+        () = left(app, &mut reply) => Err(ProxyError::no_answer("the client has left")),
     };
     match answered {
         Ok(response) => meter::pass_on(app, prepared, response, reply).await,
@@ -192,6 +193,13 @@ async fn ask(app: &Arc<App>, prepared: &Prepared, reply: Reply) -> Result<(), Pr
 /// under way is cut, and settled.
 async fn stopped(app: &App) {
     app.stop.cancelled().await;
+    tokio::time::sleep(app.config.gateway.drain).await;
+}
+
+/// Comes when the client has left before it was told anything, and has been gone for as long as an answer is
+/// waited for all the same.
+async fn left(app: &App, reply: &mut Reply) {
+    reply.closed().await;
     tokio::time::sleep(app.config.gateway.drain).await;
 }
 

@@ -163,6 +163,11 @@ fn render(answer: Answer) -> Response {
         proxy::Body::Pieces(pieces) => {
             Body::from_stream(stream::unfold(pieces, async |mut pieces| {
                 let piece = pieces.recv().await?;
+                if piece.is_err() {
+                    // The server writes what it has only when nothing more is to be had at once, and after an
+                    // error not at all.
+                    tokio::task::yield_now().await;
+                }
                 Some((piece, pieces))
             }))
         }

@@ -1,5 +1,7 @@
 //! `/v1/{account_id}/{gateway_id}/…`: calls to models, paid for out of an account's credit.
 
+use std::time::Duration;
+
 use api::Cents;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
@@ -85,6 +87,18 @@ pub fn asks(words: &str) -> Value {
 pub async fn nanos(app: &TestApp) -> i64 {
     let balance: Cents = app.balance().await.balance;
     balance.nanos()
+}
+
+/// Waits until no call holds anything any more, for as long as a busy machine may need.
+pub async fn is_settled(app: &TestApp) {
+    let open = "SELECT id FROM holds WHERE state = 'open'";
+    for _ in 0..1200 {
+        if app.app.store.db.query(open, &[]).await.unwrap().is_empty() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("something is still held");
 }
 
 /// The one log, as the store has it.
