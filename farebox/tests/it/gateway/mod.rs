@@ -10,10 +10,14 @@ use serde_json::{Value, json};
 use crate::app::{TestApp, http_client};
 
 mod custom;
+mod idle;
 mod keys;
 mod money;
 mod native;
+mod raw;
 mod refusals;
+mod slow;
+mod storm;
 mod streams;
 
 /// A model and its prices: $2.50 and $10 for a million tokens.
