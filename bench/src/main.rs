@@ -12,8 +12,10 @@ mod engine;
 mod holds;
 mod load;
 mod plan;
+mod proxy;
 mod report;
 mod status;
+mod subject;
 
 use clap::Parser;
 
@@ -26,6 +28,9 @@ fn main() -> Result<(), Failure> {
     let args = Args::parse();
     if args.generator {
         return load::generate();
+    }
+    if args.upstream {
+        return proxy::upstream::serve();
     }
     report::logging();
     // As `farebox serve` does: as many threads as there are cores.
@@ -43,6 +48,9 @@ async fn run(plan: Plan) -> Result<(), Failure> {
         }
         if plan.measures(Part::Holds) {
             holds::measure(&plan, engine).await?;
+        }
+        if plan.measures(Part::Proxy) {
+            proxy::measure(&plan, engine).await?;
         }
     }
     Ok(())
