@@ -90,7 +90,7 @@ impl Generator {
         Ok(generator)
     }
 
-    /// Opens as many streams as there are connections, and returns when each has brought something.
+    /// Opens as many streams as there are connections, and returns when each has begun its answer.
     pub(crate) fn open(load: &Load) -> Result<Self, Failure> {
         let mut generator = Self::start(&Job::Open(load.clone()))?;
         generator.told()?;
@@ -180,7 +180,7 @@ async fn open_all(load: &Load) -> Result<(), Failure> {
     let opened = stream::iter(0..load.connections).map(|_| async {
         let mut connection = Connection::open(load.address).await?;
         connection.send(&load.request).await?;
-        connection.receive_some().await?;
+        connection.receive_head().await?;
         Ok::<_, Failure>(connection)
     });
     let mut all: Vec<_> = opened.buffer_unordered(64).try_collect().await?;
@@ -261,9 +261,9 @@ impl Connection {
         }
     }
 
-    /// Reads until something of the body is there.
-    async fn receive_some(&mut self) -> Result<(), Failure> {
-        while Frame::of(&self.buffer)?.is_none_or(|frame| frame.head == self.buffer.len()) {
+    /// Reads until an answer's head is there. Of a stream's first event a proxy may be one behind.
+    async fn receive_head(&mut self) -> Result<(), Failure> {
+        while Frame::of(&self.buffer)?.is_none() {
             self.read().await?;
         }
         Ok(())
