@@ -36,24 +36,26 @@ pub(crate) async fn measure(
         "KiB a stream",
     ];
     report::head(&format!("Streams that wait, {}", engine.name()), &columns);
+    let mut seen = Vec::new();
     for gateway in gateways {
-        let Some(process) = gateway.process else {
+        // What a process has once used it keeps.
+        let process = gateway.process.filter(|process| !seen.contains(process));
+        let Some(process) = process else {
             continue;
         };
+        seen.push(process);
         let before = resident(process)?;
         let opened = open(gateway, count).await;
         let with = resident(process)?;
-        match opened {
-            Ok(generator) => {
-                upstream.go().await?;
-                tokio::task::spawn_blocking(move || generator.ended()).await??;
-                report::row(&row(gateway, count, before, with));
-            }
-            Err(error) => {
-                // Those that did open must not wait for ever.
-                upstream.go().await?;
-                report::row(&[gateway.name.to_owned(), format!("not {count}: {error}")]);
-            }
+        // Those that did open must not wait for ever.
+        upstream.go().await?;
+        let ended = match opened {
+            Ok(generator) => tokio::task::spawn_blocking(move || generator.ended()).await?,
+            Err(error) => Err(error),
+        };
+        match ended {
+            Ok(()) => report::row(&row(gateway, count, before, with)),
+            Err(error) => report::row(&[gateway.name.to_owned(), format!("not {count}: {error}")]),
         }
     }
     if count < wanted {
