@@ -59,7 +59,7 @@ pub struct GatewaySettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub byok_only: Option<bool>,
-    /// Whether the provider is asked to keep nothing, where it can be.
+    /// Whether credit pays only for calls with an account of the operator's of which the provider keeps nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub zdr: Option<bool>,
@@ -140,7 +140,7 @@ pub struct Gateway {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(required))]
     pub byok_only: bool,
-    /// Whether the provider is asked to keep nothing, where it can be.
+    /// Whether credit pays only for calls with an account of the operator's of which the provider keeps nothing.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(required))]
     pub zdr: bool,

@@ -44,13 +44,19 @@ pub use balance::{CreditBalance, PaymentMethodSummary};
 pub use cents::{Cents, ParseCentsError};
 #[cfg(feature = "client")]
 pub use client::{
-    AiGateway, Billing, Client, ClientBuilder, CreditBalanceParams, DisputeListParams, Disputes,
-    Error, Exchange, Failure, HoldCaptureParams, HoldCreateParams, HoldListParams, HoldParams,
-    Holds, InvoiceHistoryParams, InvoiceKind, InvoicePreviewParams, PaymentMethodListParams,
-    PaymentMethodParams, PaymentMethodSetupParams, PaymentMethods, RefundCreateParams,
-    RefundListParams, Refunds, SpendingLimitParams, SpendingLimitSetParams, SpendingLimits, Tokens,
-    TopupAccountParams, TopupConfigSetParams, TopupConfigs, TopupCreateParams, TopupStatusParams,
-    Topups, TransactionOrder, TransactionsParams, UsageHistoryParams, User,
+    AiGateway, Billing, Client, ClientBuilder, CreditBalanceParams, CustomProviderCreateParams,
+    CustomProviderEditParams, CustomProviderListParams, CustomProviderParams, CustomProviders,
+    DisputeListParams, Disputes, Error, Exchange, Failure, GatewayChange, GatewayCreateParams,
+    GatewayEditParams, GatewayListParams, GatewayParams, GatewayUpdateParams, HoldCaptureParams,
+    HoldCreateParams, HoldListParams, HoldParams, Holds, InvoiceHistoryParams, InvoiceKind,
+    InvoicePreviewParams, LogBody, LogDeleteParams, LogDirection, LogEditParams, LogFilter,
+    LogListParams, LogOperator, LogOrder, LogParams, Logs, PaymentMethodListParams,
+    PaymentMethodParams, PaymentMethodSetupParams, PaymentMethods, ProviderConfigCreateParams,
+    ProviderConfigListParams, ProviderConfigParams, ProviderConfigUpdateParams, ProviderConfigs,
+    RefundCreateParams, RefundListParams, Refunds, SpendingLimitParams, SpendingLimitSetParams,
+    SpendingLimits, Tokens, TopupAccountParams, TopupConfigSetParams, TopupConfigs,
+    TopupCreateParams, TopupStatusParams, Topups, TransactionOrder, TransactionsParams, UrlParams,
+    Urls, UsageHistoryParams, User,
 };
 pub use custom_provider::{CreateCustomProvider, CustomProvider, UpdateCustomProvider};
 pub use dollars::{Dollars, ParseDollarsError};

@@ -169,16 +169,22 @@ pub struct LogCharge {
 }
 
 /// A page of logs, in the envelope.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LogList {
     /// What went wrong; empty on success.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub errors: Vec<ApiMessage>,
     /// What the caller should know besides.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub messages: Vec<ApiMessage>,
     /// The logs.
     pub result: Vec<Log>,
     /// Where the page stands in its list.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub result_info: LogListInfo,
     /// Whether the call did what it was asked for.
     pub success: bool,
@@ -186,50 +192,62 @@ pub struct LogList {
 
 /// Where a page of logs stands in its list and, where that was asked for (`meta_info`), the least and the most of
 /// what all logs of the list count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LogListInfo {
     /// Whether a page follows this one.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub has_more: bool,
     /// This page, counted from 1.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub page: i64,
     /// The most entries that a page has.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub per_page: i64,
     /// The entries on this page.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub count: i64,
     /// The entries on all pages together.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub total_count: i64,
     /// How many pages there are.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub total_pages: i64,
     /// In dollars.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_cost: Option<Dollars>,
     /// In dollars.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_cost: Option<Dollars>,
     /// In milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_duration: Option<i64>,
     /// In milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_duration: Option<i64>,
     /// Tokens read.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_tokens_in: Option<i64>,
     /// Tokens read.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens_in: Option<i64>,
     /// Tokens written.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_tokens_out: Option<i64>,
     /// Tokens written.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens_out: Option<i64>,
     /// Both together.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_total_tokens: Option<i64>,
     /// Both together.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_total_tokens: Option<i64>,
 }
 

@@ -11,9 +11,12 @@ mod disk;
 mod engine;
 mod holds;
 mod load;
+mod logs;
 mod plan;
+mod proxy;
 mod report;
 mod status;
+mod subject;
 
 use clap::Parser;
 
@@ -26,6 +29,9 @@ fn main() -> Result<(), Failure> {
     let args = Args::parse();
     if args.generator {
         return load::generate();
+    }
+    if args.upstream {
+        return proxy::upstream::serve();
     }
     report::logging();
     // As `farebox serve` does: as many threads as there are cores.
@@ -43,6 +49,12 @@ async fn run(plan: Plan) -> Result<(), Failure> {
         }
         if plan.measures(Part::Holds) {
             holds::measure(&plan, engine).await?;
+        }
+        if plan.measures(Part::Proxy) {
+            proxy::measure(&plan, engine).await?;
+        }
+        if plan.measures(Part::Logs) {
+            logs::measure(&plan, engine).await?;
         }
     }
     Ok(())

@@ -29,12 +29,27 @@ pub(crate) struct Args {
     /// Measure only this
     #[arg(long, value_enum)]
     only: Option<Part>,
+    /// nginx, to measure it beside Farebox's proxy: a file, or a name in PATH
+    #[arg(long, value_name = "PROGRAM", default_value = "nginx")]
+    nginx: PathBuf,
+    /// ferrogw, likewise
+    #[arg(long, value_name = "PROGRAM", default_value = "ferrogw")]
+    ferrogw: PathBuf,
+    /// The start-server.js of @portkey-ai/gateway, likewise; node must be in PATH
+    #[arg(long, value_name = "FILE")]
+    portkey: Option<PathBuf>,
+    /// Of the proxies, only those whose names begin so; may be given more than once
+    #[arg(long, value_name = "NAME")]
+    through: Vec<String>,
     /// Where SQLite's files and the floor's go: a disk, not memory
     #[arg(long, value_name = "FOLDER", default_value = "target/bench")]
     dir: PathBuf,
     /// Load a server as standard input says: how the program calls itself
     #[arg(long, hide = true)]
     pub(crate) generator: bool,
+    /// Be a provider of models: how the program calls itself
+    #[arg(long, hide = true)]
+    pub(crate) upstream: bool,
 }
 
 /// The engines, as the command line names them.
@@ -53,6 +68,10 @@ pub(crate) enum Part {
     Status,
     /// Holds through the committer, beside plain append and fdatasync
     Holds,
+    /// Calls to models, beside nginx and peers
+    Proxy,
+    /// Lists of a million logs, beside their rows read by their ids
+    Logs,
 }
 
 impl Args {
@@ -71,6 +90,14 @@ impl Args {
     }
 }
 
+/// Where the programs are that are measured beside Farebox's proxy.
+#[derive(Debug)]
+pub(crate) struct Peers {
+    pub(crate) nginx: PathBuf,
+    pub(crate) ferrogw: PathBuf,
+    pub(crate) portkey: Option<PathBuf>,
+}
+
 /// The checked command line.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -82,6 +109,13 @@ pub(crate) struct Plan {
     pub(crate) round: Duration,
     /// How often the subject and its floor take turns; the median is shown.
     pub(crate) rounds: usize,
+    /// Whether the figures are to be rough.
+    pub(crate) is_quick: bool,
+    /// What is measured beside the proxy.
+    pub(crate) peers: Peers,
+    through: Vec<String>,
+    /// Among how many logs calls are looked up.
+    pub(crate) logs: u64,
     only: Option<Part>,
 }
 
@@ -106,6 +140,14 @@ impl Plan {
             dir,
             round: Duration::from_millis(if args.quick { 500 } else { 2000 }),
             rounds: if args.quick { 1 } else { 3 },
+            is_quick: args.quick,
+            peers: Peers {
+                nginx: args.nginx.clone(),
+                ferrogw: args.ferrogw.clone(),
+                portkey: args.portkey.clone(),
+            },
+            through: args.through.clone(),
+            logs: if args.quick { 20_000 } else { 1_000_000 },
             only: args.only,
         })
     }
@@ -113,5 +155,12 @@ impl Plan {
     /// Whether this part was asked for.
     pub(crate) fn measures(&self, part: Part) -> bool {
         self.only.is_none_or(|only| only == part)
+    }
+
+    /// Whether calls are to be measured through this.
+    pub(crate) fn wants_gateway(&self, name: &str) -> bool {
+        let name = name.to_lowercase();
+        let named = |begin: &String| name.starts_with(&begin.to_lowercase());
+        self.through.is_empty() || self.through.iter().any(named)
     }
 }

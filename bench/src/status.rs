@@ -4,7 +4,6 @@
 //! are on. Both listen in this process, on the same threads, and answer the same generator in turns.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -13,14 +12,8 @@ use axum::response::Response;
 use axum::routing::post;
 use axum::serve::ListenerExt;
 use bytes::Bytes;
-use farebox::admin::{self, Command};
-use farebox::app::{App, system_clock};
+use farebox::app::App;
 use farebox::billing::{self, TopupRequest};
-use farebox::config::Config;
-use farebox::store::audit;
-use farebox::{http as farebox_http, ids};
-use ledger::AccountId;
-use sandbox::StripeConfig;
 use tokio::net::TcpListener;
 
 use crate::Failure;
@@ -29,6 +22,7 @@ use crate::engine::{Engine, Scratch};
 use crate::load::{self, Answer, Load};
 use crate::plan::Plan;
 use crate::report;
+use crate::subject::Subject;
 
 /// How many clients poll at a time.
 const CONNECTIONS: usize = 32;
@@ -59,9 +53,9 @@ pub(crate) async fn measure(plan: &Plan, engine: &Engine) -> Result<(), Failure>
     );
     report::head(&title, &columns);
     let scratch = Scratch::create(plan, engine).await?;
-    let subject = Subject::start(&scratch).await?;
+    let subject = start(&scratch).await?;
     for (state, card) in CARDS {
-        let load = subject.poll(plan, state, card).await?;
+        let load = poll(&subject, plan, state, card).await?;
         let mut cells = vec![state.to_owned()];
         cells.extend(in_turns(plan, &subject, &load).await?);
         report::row(&cells);
@@ -162,129 +156,47 @@ async fn serve_bare(app: &App, answer: Answer) -> Result<SocketAddr, Failure> {
     Ok(address)
 }
 
-/// A running Farebox with one customer, and a sandbox where Stripe would be.
-struct Subject {
-    app: Arc<App>,
-    address: SocketAddr,
-    stripe: sandbox::Stripe,
-    account: AccountId,
-    token: String,
+/// A Farebox whose customer has the cards.
+async fn start(scratch: &Scratch) -> Result<Subject, Failure> {
+    // The pending top-up was looked at when it was bought, and that counts as just now all along.
+    let options = [("FAREBOX_TOPUP__STATUS_REFRESH_SECONDS", "3600".to_owned())];
+    let subject = Subject::start(scratch, &options, "AI Gateway Write").await?;
+    let customer = billing::ensure_customer(&subject.app, subject.account).await?;
+    for (_, card) in CARDS {
+        let seeded = subject.stripe.seed_customer_card(&customer, card, false);
+        seeded.map_err(|refusal| format!("{card}: {refusal:?}"))?;
+    }
+    Ok(subject)
 }
 
-impl Subject {
-    async fn start(scratch: &Scratch) -> Result<Self, Failure> {
-        let secret_key = format!("sk_test_{}", ids::opaque());
-        let stripe = sandbox::Stripe::start(StripeConfig {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            secret_key: secret_key.clone(),
-            webhook: None,
-            livemode: false,
-        });
-        let stripe = stripe.await?;
-        let config = configure(scratch, &stripe, secret_key)?;
-        let app = App::start(config, system_clock()).await?;
-        let address = farebox_http::serve(&app).await?.address;
-        let (account, token) = create_access(&app).await?;
-        let customer = billing::ensure_customer(&app, account).await?;
-        for (_, card) in CARDS {
-            let seeded = stripe.seed_customer_card(&customer, card, false);
-            seeded.map_err(|refusal| format!("{card}: {refusal:?}"))?;
-        }
-        Ok(Self {
-            app,
-            address,
-            stripe,
-            account,
-            token,
-        })
+/// Buys credit with this card, and makes the request that asks what has become of it.
+async fn poll(subject: &Subject, plan: &Plan, state: &str, card: &str) -> Result<Load, Failure> {
+    let request = TopupRequest {
+        account: subject.account,
+        created_by: "benchmark".to_owned(),
+        amount_cents: 1000,
+        payment_method: Some(card.to_owned()),
+        idempotency: None,
+    };
+    let invoice = billing::start_topup(&subject.app, request)
+        .await?
+        .payment_intent_id;
+    let body = format!(r#"{{"payment_intent_id":"{invoice}"}}"#);
+    let (account, token, length) = (subject.account, &subject.token, body.len());
+    let request = format!(
+        "POST /client/v4/accounts/{account}/ai-gateway/billing/topup/status HTTP/1.1\r\n\
+         host: localhost\r\nauthorization: Bearer {token}\r\naccept: application/json\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
+    let answer = load::ask_once(subject.address, &request).await?;
+    if !answer.body.contains(&format!(r#""status":"{state}""#)) {
+        return Err(format!("the top-up is not {state}: {}", answer.body).into());
     }
-
-    /// Buys credit with this card, and makes the request that asks what has become of it.
-    async fn poll(&self, plan: &Plan, state: &str, card: &str) -> Result<Load, Failure> {
-        let request = TopupRequest {
-            account: self.account,
-            created_by: "benchmark".to_owned(),
-            amount_cents: 1000,
-            payment_method: Some(card.to_owned()),
-            idempotency: None,
-        };
-        let invoice = billing::start_topup(&self.app, request)
-            .await?
-            .payment_intent_id;
-        let body = format!(r#"{{"payment_intent_id":"{invoice}"}}"#);
-        let (account, token, length) = (self.account, &self.token, body.len());
-        let request = format!(
-            "POST /client/v4/accounts/{account}/ai-gateway/billing/topup/status HTTP/1.1\r\n\
-             host: localhost\r\nauthorization: Bearer {token}\r\naccept: application/json\r\n\
-             content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
-        );
-        let answer = load::ask_once(self.address, &request).await?;
-        if !answer.body.contains(&format!(r#""status":"{state}""#)) {
-            return Err(format!("the top-up is not {state}: {}", answer.body).into());
-        }
-        Ok(Load {
-            address: self.address,
-            connections: CONNECTIONS,
-            round: plan.round,
-            request,
-            body: answer.body,
-        })
-    }
-
-    async fn stop(self) -> Result<(), Failure> {
-        let audit = audit::check(&self.app.store.db).await?;
-        self.app.shut_down().await;
-        self.stripe.shutdown().await;
-        match audit.problems.first() {
-            None => Ok(()),
-            Some(first) => {
-                Err(format!("the books are wrong: {}: {}", first.row, first.what).into())
-            }
-        }
-    }
-}
-
-fn configure(
-    scratch: &Scratch,
-    stripe: &sandbox::Stripe,
-    secret_key: String,
-) -> Result<Config, Failure> {
-    let options = [
-        ("FAREBOX_DATABASE__URL", scratch.url.clone()),
-        (
-            "FAREBOX_SECURITY__KEY",
-            format!("{}{}", ids::opaque(), ids::opaque()),
-        ),
-        ("FAREBOX_HTTP__LISTEN", "127.0.0.1:0".to_owned()),
-        ("FAREBOX_HTTP__METRICS_LISTEN", "127.0.0.1:0".to_owned()),
-        ("FAREBOX_STRIPE__BASE_URL", stripe.url()),
-        ("FAREBOX_STRIPE__SECRET_KEY", secret_key),
-        // The pending top-up was looked at when it was bought, and that counts as just now all along.
-        ("FAREBOX_TOPUP__STATUS_REFRESH_SECONDS", "3600".to_owned()),
-    ];
-    let options = options
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value));
-    Ok(Config::load(None, options)?)
-}
-
-async fn create_access(app: &App) -> Result<(AccountId, String), Failure> {
-    let run = async |command| admin::run(&app.store.db, &app.keyring, command, app.now()).await;
-    let created = run(Command::CreateAccount {
-        name: "Benchmark".to_owned(),
-        id: None,
+    Ok(Load {
+        address: subject.address,
+        connections: CONNECTIONS,
+        round: plan.round,
+        request,
+        body: answer.body,
     })
-    .await?;
-    let account = created["id"].as_str().unwrap_or_default().to_owned();
-    let token = run(Command::CreateToken {
-        account: account.clone(),
-        name: "benchmark".to_owned(),
-        permissions: vec!["AI Gateway Write".to_owned()],
-        expires_in_seconds: None,
-    });
-    let token = token.await?["token"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
-    Ok((account.parse()?, token))
 }

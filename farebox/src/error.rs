@@ -201,7 +201,8 @@ impl From<CommitError> for ApiError {
         match error {
             CommitError::Store(cause) => Self::store_unavailable(cause),
             // Whoever can be refused by the ledger says so in words of its own before this.
-            CommitError::Refused(refused) => Self::internal(refused),
+            // Rules are a gateway's, and held against its calls alone.
+            refused => Self::internal(refused),
         }
     }
 }

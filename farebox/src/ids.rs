@@ -2,7 +2,7 @@
 
 mod log_id;
 
-use ledger::{AccountId, Timestamp, TransferId};
+use ledger::{AccountId, BucketId, Timestamp, TransferId};
 
 pub use log_id::{LogId, NoUlid};
 
@@ -68,6 +68,22 @@ pub fn transfer_for(purpose: &str, subject: &str) -> TransferId {
     let mut bytes = [0; 16];
     hasher.finalize_xof().fill(&mut bytes);
     TransferId::from_u128(u128::from_be_bytes(bytes))
+}
+
+/// The bucket in which a gateway's rule counts calls that are alike in what it splits by: always the same one,
+/// whatever else of the rule changes.
+pub fn bucket(gateway: i64, rule: &str, split: &[(&str, String)]) -> BucketId {
+    let mut hasher = blake3::Hasher::new_derive_key("farebox 2026 spend bucket v1");
+    hasher.update(&gateway.to_be_bytes());
+    let parts = split.iter().flat_map(|(key, value)| [*key, value.as_str()]);
+    for part in [rule].into_iter().chain(parts) {
+        // With its length before it, so that no two lists are written alike.
+        hasher.update(&part.len().to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    let mut bytes = [0; 16];
+    hasher.finalize_xof().fill(&mut bytes);
+    BucketId::from_u128(u128::from_be_bytes(bytes))
 }
 
 /// A new API token, shown once.
@@ -150,6 +166,26 @@ mod tests {
         assert_eq!(transfer_for("topup", "a"), transfer_for("topup", "a"));
         assert_ne!(transfer_for("topup", "a"), transfer_for("fee", "a"));
         assert_ne!(transfer_for("topup", "a"), transfer_for("topup", "b"));
+    }
+
+    #[test]
+    fn buckets_differ_by_all_that_they_are_made_of() {
+        let split = |parts: &[(&'static str, &str)]| {
+            let parts: Vec<_> = parts.iter().map(|(k, v)| (*k, (*v).to_owned())).collect();
+            parts
+        };
+        let all = [
+            bucket(1, "a", &[]),
+            bucket(2, "a", &[]),
+            bucket(1, "ab", &[]),
+            bucket(1, "a", &split(&[("user", "b")])),
+            bucket(1, "a", &split(&[("userb", "")])),
+            bucket(1, "a", &split(&[("user", "b"), ("plan", "c")])),
+            bucket(1, "a", &split(&[("user", "bplanc")])),
+        ];
+        let different: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len());
+        assert_eq!(all[0], bucket(1, "a", &[]));
     }
 
     #[test]

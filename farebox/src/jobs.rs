@@ -29,8 +29,11 @@ const PAUSE_MAX: Duration = Duration::from_secs(3600);
 /// How long idempotency keys are kept, as Stripe keeps its own.
 const KEYS_KEPT: Duration = Duration::from_secs(24 * 3600);
 
-/// How often logs are removed that their gateways don't keep.
+/// How often logs are removed that their gateways don't keep, and what their rules count no more.
 const LOGS_PAUSE: Duration = Duration::from_secs(10);
+
+/// How often kept answers are removed that are too old, or too many.
+const CACHE_PAUSE: Duration = Duration::from_secs(30);
 
 /// How far back Stripe and the ledger are compared.
 const COMPARED: Duration = Duration::from_secs(40 * 24 * 3600);
@@ -91,6 +94,18 @@ pub fn start(app: &Arc<App>) {
         "logs that nobody keeps",
         LOGS_PAUSE,
         |app| async move { Ok(gateways::prune_logs(&app).await?) },
+    );
+    every(
+        app,
+        "answers that are kept no longer",
+        CACHE_PAUSE,
+        |app| async move { Ok(gateways::prune_cache(&app).await?) },
+    );
+    every(
+        app,
+        "spending that counts no more",
+        LOGS_PAUSE,
+        |app| async move { Ok(gateways::prune_spend(&app).await?) },
     );
     every(app, "what is too old", PAUSE_MAX, |app| async move {
         prune(&app).await

@@ -185,14 +185,25 @@ class Sdks:
     def of(self, account):
         """From now on through the gateway of this account."""
         self.gateway = f"{self.farebox.url}/v1/{account}/default"
+        self.rest = f"{self.farebox.url}/client/v4/accounts/{account}/ai"
         return self
 
     def openai(self, token, suffix="/v1"):
-        base_url = f"{self.gateway}/openai{suffix}"
+        return self._openai(token, f"{self.gateway}/openai{suffix}")
+
+    def compat(self, token):
+        """To every provider, by the gateway's path."""
+        return self._openai(token, f"{self.gateway}/compat")
+
+    def ai(self, token):
+        """To every provider, beside the management API."""
+        return self._openai(token, f"{self.rest}/v1")
+
+    def _openai(self, token, base_url):
         return self.stack.enter_context(openai.OpenAI(api_key=token, base_url=base_url, max_retries=0))
 
-    def anthropic(self, token):
-        base_url = f"{self.gateway}/anthropic"
+    def anthropic(self, token, beside_the_api=False):
+        base_url = self.rest if beside_the_api else f"{self.gateway}/anthropic"
         return self.stack.enter_context(anthropic.Anthropic(api_key=token, base_url=base_url, max_retries=0))
 
     def google(self, token):

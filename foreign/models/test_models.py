@@ -1,4 +1,5 @@
-"""Whole answers, streams and tools of each SDK, what they cost, and how a refusal reads.
+"""Whole answers, streams and tools of each SDK, of OpenAI's to every provider, what they cost, and how a refusal
+reads.
 
 The sandbox's token is a word. Prices are worked by hand, in billionths of a dollar for a token: gpt-4o
 $2.50 and $10 a million, claude-sonnet-4-5 $3 and $15, gemini-2.5-flash $0.30 and $2.50.
@@ -184,6 +185,98 @@ class TestGoogle:
                 sdks.google(token).models.generate_content(model=GEMINI, contents=PROMPT)
             assert refused.value.code == status
         assert provider.control("requests")["requests"] == []
+
+
+NAMED = [
+    (f"openai/{GPT}", 2500, 10_000),
+    (f"anthropic/{CLAUDE}", 3000, 15_000),
+    (f"google/{GEMINI}", 300, 2500),
+]
+
+
+@pytest.mark.parametrize("model, read, written", NAMED, ids=[name for name, *_ in NAMED])
+class TestEveryProviderInOpenAIsFormat:
+    @pytest.fixture(params=["compat", "ai"])
+    def client(self, sdks, farebox, request):
+        return getattr(sdks, request.param)(farebox.runner)
+
+    def test_a_chat(self, client, costs, model, read, written):
+        answer = client.chat.completions.create(model=model, messages=user(PROMPT))
+        assert answer.choices[0].message.content == ANSWER
+        assert answer.choices[0].finish_reason == "stop"
+        assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (5, 5)
+        costs(5 * read + 5 * written)
+
+    def test_a_stream(self, client, costs, model, read, written):
+        chunks = list(client.chat.completions.create(
+            model=model, messages=user(PROMPT), stream=True, stream_options={"include_usage": True},
+        ))
+        assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == ANSWER
+        assert chunks[-1].usage.total_tokens == 10
+        costs(5 * read + 5 * written)
+
+    def test_a_tool_and_its_result(self, client, costs, model, read, written):
+        function = {"name": "weather", "description": "Tells it", "parameters": CITY}
+        tools = [{"type": "function", "function": function}]
+        asked = user(TOOL_PROMPT)
+        message = client.chat.completions.create(model=model, messages=asked, tools=tools).choices[0].message
+        (call,) = message.tool_calls
+        assert (call.function.name, json.loads(call.function.arguments)) == ("weather", {"city": "text"})
+        costs(TOOL_READ * read + TOOL_WRITTEN * written)
+        result = {"role": "tool", "tool_call_id": call.id, "content": "It rains"}
+        asked = [*asked, message.model_dump(exclude_none=True), result]
+        assert client.chat.completions.create(model=model, messages=asked, tools=tools).choices
+
+    def test_a_streamed_tool(self, client, costs, model, read, written):
+        function = {"name": "weather", "description": "Tells it", "parameters": CITY}
+        tools = [{"type": "function", "function": function}]
+        with client.chat.completions.stream(model=model, messages=user(TOOL_PROMPT), tools=tools) as stream:
+            (call,) = stream.until_done().get_final_completion().choices[0].message.tool_calls
+        assert json.loads(call.function.arguments) == {"city": "text"}
+        costs(TOOL_READ * read + TOOL_WRITTEN * written)
+
+    def test_an_error_is_the_sdks_own(self, client, costs, model, read, written):
+        with pytest.raises(openai.RateLimitError) as refused:
+            client.chat.completions.create(model=model, messages=user("a [sandbox status=429]"))
+        assert refused.value.body["message"]
+        with pytest.raises(openai.BadRequestError) as refused:
+            client.chat.completions.create(model=f"{model}-unheard-of/x", messages=user(PROMPT))
+        assert told_by_openai(refused)
+        costs(0)
+
+
+class TestBesideTheManagementApi:
+    def test_responses(self, sdks, farebox, costs):
+        answer = sdks.ai(farebox.runner).responses.create(model=f"openai/{GPT}", input=PROMPT)
+        assert answer.output_text == ANSWER
+        costs(GPT_COST)
+
+    def test_messages(self, sdks, farebox, costs):
+        claude = sdks.anthropic(farebox.runner, beside_the_api=True)
+        asked = {"model": f"anthropic/{CLAUDE}", "max_tokens": 100, "messages": user(PROMPT)}
+        assert claude.messages.create(**asked).content[0].text == ANSWER
+        with claude.messages.stream(**asked) as stream:
+            assert "".join(stream.text_stream) == ANSWER
+        costs(2 * CLAUDE_COST)
+
+    def test_messages_of_others(self, sdks, farebox, costs):
+        claude = sdks.anthropic(farebox.runner, beside_the_api=True)
+        with pytest.raises(anthropic.BadRequestError, match="has no messages"):
+            claude.messages.create(model=f"openai/{GPT}", max_tokens=9, messages=user(PROMPT))
+        costs(0)
+
+
+class TestCompat:
+    def test_models(self, sdks, farebox):
+        names = [model.id for model in sdks.compat(farebox.runner).models.list()]
+        assert {f"openai/{GPT}", f"anthropic/{CLAUDE}", f"google-ai-studio/{GEMINI}"} <= set(names)
+
+    def test_embeddings(self, sdks, farebox, costs):
+        compat = sdks.compat(farebox.runner)
+        answer = compat.embeddings.create(model="openai/text-embedding-3-small", input=PROMPT)
+        assert len(answer.data[0].embedding) == 1536
+        # $0.02 a million.
+        costs(5 * 20)
 
 
 def test_an_account_without_credit_is_told_to_top_up(sdks, farebox, provider):

@@ -3,6 +3,7 @@
 import csv
 import io
 import time
+from decimal import Decimal
 
 import pytest
 from cloudflare import BadRequestError, Cloudflare
@@ -81,13 +82,14 @@ def test_the_running_month(any_client, account_id):
 def test_transactions_tell_how_the_balance_came_about(client, billing, account_id):
     billing.topup.create(account_id=account_id, amount=1000)
     path = f"/accounts/{account_id}/ai-gateway/billing/transactions"
-    change, cursor = 0, ""
+    change, cursor = Decimal(0), ""
     while cursor is not None:
         page = client.get(path, cast_to=dict, options={"params": {"per_page": 2, "cursor": cursor}})
         assert len(page["result"]["transactions"]) <= 2
-        change += sum(one["change"] for one in page["result"]["transactions"])
+        # The exact decimals that were sent: a sum of floats isn't.
+        change += sum(Decimal(str(one["change"])) for one in page["result"]["transactions"])
         cursor = page["result"]["next_cursor"]
-    assert change == billing.credit_balance(account_id=account_id).balance
+    assert change == Decimal(str(billing.credit_balance(account_id=account_id).balance))
 
 
 def test_transactions_as_a_file(client, account_id):

@@ -5,6 +5,7 @@ import json
 import time
 import urllib.request
 import uuid
+from decimal import Decimal
 
 import httpx
 import pytest
@@ -34,7 +35,9 @@ class Billing:
         return bought.payment_intent_id
 
     def balance(self):
-        return self.client.ai_gateway.billing.credit_balance(account_id=self.account_id).balance
+        balance = self.client.ai_gateway.billing.credit_balance(account_id=self.account_id).balance
+        # The exact decimal that was sent: a difference of floats isn't.
+        return Decimal(str(balance))
 
     def refund(self, invoice, key=None, client=None, **body):
         answer = (client or self.client).post(

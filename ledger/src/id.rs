@@ -40,41 +40,56 @@ impl FromStr for AccountId {
     }
 }
 
-/// A transfer, and with it the operation that asked for it: a repeat of the same operation
-/// carries the same id, which is what makes it happen once.
-#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TransferId(u128);
+/// Declares an id that is a number, written as 32 lower-case hexadecimal digits.
+macro_rules! numbered {
+    ($(#[$meta:meta])* $name:ident) => {
+        $(#[$meta])*
+        #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(u128);
 
-impl TransferId {
-    /// The id of that number.
-    pub const fn from_u128(number: u128) -> Self {
-        Self(number)
-    }
+        impl $name {
+            /// The id of that number.
+            pub const fn from_u128(number: u128) -> Self {
+                Self(number)
+            }
 
-    /// The id as a number.
-    pub const fn as_u128(self) -> u128 {
-        self.0
-    }
+            /// The id as a number.
+            pub const fn as_u128(self) -> u128 {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:032x}", self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                parse_hex(text).map(Self)
+            }
+        }
+    };
 }
 
-impl fmt::Display for TransferId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
-    }
+numbered! {
+    /// A transfer, and with it the operation that asked for it: a repeat of the same operation
+    /// carries the same id, which is what makes it happen once.
+    TransferId
 }
 
-impl fmt::Debug for TransferId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl FromStr for TransferId {
-    type Err = InvalidId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        parse_hex(text).map(Self)
-    }
+numbered! {
+    /// What a spend rule counts together: all that it is about, or one value of what it splits by.
+    BucketId
 }
 
 /// The text is not exactly 32 lower-case hexadecimal digits.

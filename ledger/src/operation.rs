@@ -141,6 +141,15 @@ impl Operation {
         }
     }
 
+    /// The same with no more to be held than that, where it may be less; never below its least.
+    #[must_use]
+    pub fn lowered_to(mut self, amount: Amount) -> Self {
+        if let Self::HoldUpTo { most, least, .. } = &mut self {
+            *most = (*most).min(amount).max(*least);
+        }
+        self
+    }
+
     /// The customer who may have less available after it.
     pub const fn payer(&self) -> Option<AccountId> {
         match self {

@@ -8,6 +8,7 @@
 mod clock;
 mod fault_routes;
 mod faults;
+mod reset;
 mod server;
 
 pub mod provider;

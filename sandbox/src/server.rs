@@ -8,12 +8,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
-use axum::serve::ListenerExt;
 use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::reset::{Listening, Reset};
 
 /// The longest that a shutdown waits for connections to end by themselves.
 const GRACE: Duration = Duration::from_millis(800);
@@ -73,12 +74,9 @@ impl Drop for Server {
 }
 
 async fn serve(listener: TcpListener, app: Router, stop: CancellationToken) {
-    // Without it the end of a stream waits for the client's acknowledgement of what came before.
-    let listener = listener.tap_io(|connection| {
-        let _ = connection.set_nodelay(true);
-    });
-    let served =
-        axum::serve(listener, app).with_graceful_shutdown(async move { stop.cancelled().await });
+    let app = app.into_make_service_with_connect_info::<Reset>();
+    let served = axum::serve(Listening(listener), app)
+        .with_graceful_shutdown(async move { stop.cancelled().await });
     if let Err(error) = served.await {
         tracing::warn!(%error, "the sandbox's server ended");
     }

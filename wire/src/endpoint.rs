@@ -183,6 +183,8 @@ pub(crate) struct Dialect {
     pub(crate) audio_ms_min: u64,
     /// Which segment of the path is the model's name.
     pub(crate) model_segment: Option<usize>,
+    /// What OpenAI's chat has and this one refuses, or overlooks.
+    pub(crate) unknown: &'static [&'static str],
 }
 
 /// What is assumed of a server that nobody knows: it does as OpenAI's first chat API did.
@@ -193,6 +195,7 @@ const CUSTOM: Dialect = Dialect {
     searches: Searches::Never,
     audio_ms_min: 0,
     model_segment: None,
+    unknown: &[],
 };
 
 const OPENAI: Dialect = Dialect {
@@ -231,7 +234,14 @@ const DIALECTS: &[(&str, Dialect)] = &[
             ..CUSTOM
         },
     ),
-    ("deepseek", CUSTOM),
+    (
+        "deepseek",
+        Dialect {
+            // It reads `max_tokens` alone (DeepSeek's docs, "Create Chat Completion").
+            unknown: &["max_completion_tokens"],
+            ..CUSTOM
+        },
+    ),
     ("fireworks", CUSTOM),
     ("cohere", CUSTOM),
     (
@@ -246,6 +256,8 @@ const DIALECTS: &[(&str, Dialect)] = &[
         "mistral",
         Dialect {
             stream_usage: StreamUsage::Always,
+            // 422, `extra_forbidden` (github.com/openai/openai-agents-python/issues/442).
+            unknown: &["stream_options", "max_completion_tokens"],
             ..CUSTOM
         },
     ),

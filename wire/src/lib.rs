@@ -40,5 +40,5 @@ mod used;
 pub use asked::{Asked, Input, Unreadable};
 pub use endpoint::{Api, Endpoint};
 pub use observer::Observer;
-pub use request::{Change, ask, change};
+pub use request::{Change, ask, change, without};
 pub use used::{Also, Report, Used};

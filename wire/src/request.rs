@@ -3,6 +3,7 @@
 use crate::asked::{Asked, Unreadable};
 use crate::endpoint::{Api, Endpoint};
 use crate::json::edit::{Edits, present};
+use crate::json::write::Members;
 use crate::json::{Json, Object};
 use crate::openai::{
     self, chat, embeddings, images, moderations, responses, speech, transcription,
@@ -147,6 +148,19 @@ pub fn change(endpoint: &Endpoint, body: &str, change: Change<'_>) -> Result<Str
         lower(&mut edits, endpoint, (body, whole), &members, limit);
     }
     Ok(edits.apply(body))
+}
+
+/// The body without the members of that name.
+///
+/// # Errors
+/// Where it is no object, or has a name twice.
+pub fn without(body: &str, name: &str) -> Result<String, Unreadable> {
+    let (_, members) = reading::body(body)?;
+    let kept = members.members().filter(|(own, _)| *own != name);
+    let written = kept.fold(Members::default(), |written, (name, value)| {
+        written.json(name, value.raw())
+    });
+    Ok(written.object())
 }
 
 fn lower(

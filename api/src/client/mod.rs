@@ -5,11 +5,16 @@
 //! It must not log, and must not print a token or a key anywhere.
 
 mod builder;
+mod custom_providers;
 mod error;
+mod gateway_params;
+mod gateways;
 mod holds;
+mod logs;
 mod observer;
 mod params;
 mod payment_methods;
+mod provider_configs;
 mod resources;
 mod retry;
 mod reversals;
@@ -24,8 +29,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use builder::ClientBuilder;
+pub use custom_providers::CustomProviders;
 pub use error::{Error, Failure};
+pub use gateway_params::{
+    CustomProviderCreateParams, CustomProviderEditParams, CustomProviderListParams,
+    CustomProviderParams, GatewayChange, GatewayCreateParams, GatewayEditParams, GatewayListParams,
+    GatewayParams, GatewayUpdateParams, LogDeleteParams, LogDirection, LogEditParams, LogFilter,
+    LogListParams, LogOperator, LogOrder, LogParams, ProviderConfigCreateParams,
+    ProviderConfigListParams, ProviderConfigParams, ProviderConfigUpdateParams, UrlParams,
+};
+pub use gateways::Urls;
 pub use holds::Holds;
+pub use logs::{LogBody, Logs};
 pub use observer::Exchange;
 pub use params::{
     CreditBalanceParams, DisputeListParams, HoldCaptureParams, HoldCreateParams, HoldListParams,
@@ -35,6 +50,7 @@ pub use params::{
     TopupCreateParams, TopupStatusParams, TransactionOrder, TransactionsParams, UsageHistoryParams,
 };
 pub use payment_methods::PaymentMethods;
+pub use provider_configs::ProviderConfigs;
 pub use resources::{AiGateway, Billing, Tokens, Topups, User};
 pub use reversals::{Disputes, Refunds};
 pub use spending_limit::SpendingLimits;

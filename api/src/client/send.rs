@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode, Url};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::{Client, Error, Exchange, Failure, retry};
+use super::{Client, Error, Exchange, Failure, LogBody, retry};
 use crate::Envelope;
 
 /// The header in which Cloudflare, and Farebox with it, names a request.
@@ -80,6 +80,23 @@ struct Answer {
 impl Client {
     /// Makes the call, again where that is worthwhile, and reads the envelope.
     pub(super) async fn call<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<T, Error> {
+        self.answer(call).await?.into_result()
+    }
+
+    /// The same of an answer that has no `result`, or more than that.
+    pub(super) async fn call_whole<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+    ) -> Result<T, Error> {
+        self.answer(call).await?.into_whole()
+    }
+
+    /// The same of an answer that has no envelope.
+    pub(super) async fn call_raw(&self, call: &Call<'_>) -> Result<LogBody, Error> {
+        self.answer(call).await?.into_raw()
+    }
+
+    async fn answer(&self, call: &Call<'_>) -> Result<Answer, Error> {
         let mut url = self.url(call.path)?;
         if !call.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&call.query);
@@ -87,14 +104,14 @@ impl Client {
         for attempt in 0..self.inner.max_retries {
             let outcome = self.attempt(url.clone(), call).await;
             if !is_worthwhile(&outcome) {
-                return outcome?.into_result();
+                return outcome;
             }
             let none = HeaderMap::new();
             let headers = outcome.as_ref().map_or(&none, |answer| &answer.headers);
             let delay = retry::delay(attempt, headers, SystemTime::now(), retry::jitter());
             tokio::time::sleep(delay).await;
         }
-        self.attempt(url, call).await?.into_result()
+        self.attempt(url, call).await
     }
 
     async fn attempt(&self, url: Url, call: &Call<'_>) -> Result<Answer, Error> {
@@ -136,7 +153,7 @@ impl Client {
             .any(|segment| matches!(*segment, "" | "." | ".."))
         {
             return Err(Error::Invalid(
-                "the account id must not be empty or dots".into(),
+                "an id in the path must not be empty or dots".into(),
             ));
         }
         let mut url = self.inner.base_url.clone();
@@ -158,18 +175,39 @@ fn is_worthwhile(outcome: &Result<Answer, Error>) -> bool {
 
 impl Answer {
     fn into_result<T: DeserializeOwned>(self) -> Result<T, Error> {
-        if !self.status.is_success() {
-            return Err(Error::from_failure(self.failure()));
-        }
-        // `success` is looked at first: a failure's `result` may be `{}` or anything else.
-        let envelope: Envelope<IgnoredAny> = self.decode()?;
-        if !envelope.success {
-            return Err(Error::Status(self.failure()));
-        }
+        self.check()?;
         let envelope: Envelope<T> = self.decode()?;
         envelope
             .result
             .ok_or_else(|| self.unreadable("`result` is missing".to_owned()))
+    }
+
+    fn into_whole<T: DeserializeOwned>(self) -> Result<T, Error> {
+        self.check()?;
+        serde_json::from_slice(&self.body).map_err(|error| self.unreadable(error.to_string()))
+    }
+
+    fn into_raw(self) -> Result<LogBody, Error> {
+        if !self.status.is_success() {
+            return Err(Error::from_failure(self.failure()));
+        }
+        let content_type = self.headers.get(CONTENT_TYPE);
+        let content_type = content_type.and_then(|value| value.to_str().ok());
+        Ok(LogBody {
+            content_type: content_type.map(str::to_owned),
+            bytes: self.body,
+        })
+    }
+
+    /// `success` is looked at before all else: a failure's `result` may be `{}` or anything else.
+    fn check(&self) -> Result<(), Error> {
+        if !self.status.is_success() {
+            return Err(Error::from_failure(self.failure()));
+        }
+        match self.decode::<IgnoredAny>()?.success {
+            true => Ok(()),
+            false => Err(Error::Status(self.failure())),
+        }
     }
 
     fn decode<T: DeserializeOwned>(&self) -> Result<Envelope<T>, Error> {

@@ -7,6 +7,7 @@ mod calls;
 mod cents;
 mod envelopes;
 mod errors;
+mod gateways;
 mod openapi;
 mod retries;
 mod server;

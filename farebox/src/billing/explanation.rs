@@ -9,13 +9,14 @@
 //! ```
 //!
 //! Each of `use` is a unit, how much of it, the pico-units for [`Unit::per`] of it, and as what it is
-//! charged, if as another unit; without a rate it wasn't charged. `nanos` is the charge.
+//! charged, if as another unit; without a rate it wasn't charged. `nanos` is the charge. What other models
+//! used in the same call comes on top, each in `also` in the same form with its `model`.
 
 use ledger::rates::{Card, Charge, Line, Markup, Rate, charge};
 use ledger::{Amount, Basis, Term, Terms, Unit, Usage};
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::Priced;
+use crate::catalog::{Part, Priced};
 
 /// Which version of the format is written. One that is read stays readable.
 const FORMAT: u8 = 1;
@@ -25,6 +26,25 @@ const FORMAT: u8 = 1;
 #[serde(deny_unknown_fields)]
 struct Text {
     v: u8,
+    rate: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    basis: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    terms: Vec<(String, String)>,
+    #[serde(rename = "use")]
+    used: Vec<Used>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    markup: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    also: Vec<PartText>,
+    nanos: i64,
+}
+
+/// What another model used.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PartText {
+    model: String,
     rate: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     basis: Option<String>,
@@ -64,6 +84,42 @@ pub enum ExplanationError {
 
 /// The text that explains a charge.
 pub fn encode(priced: &Priced) -> String {
+    let also = priced.also.iter().map(|part| PartText {
+        model: part.model.clone(),
+        rate: part.priced.version.clone(),
+        basis: basis_text(&part.priced),
+        terms: terms_text(&part.priced),
+        used: used_text(&part.priced),
+        markup: markup_text(&part.priced),
+        nanos: part.priced.charge.amount.nanos(),
+    });
+    let text = Text {
+        v: FORMAT,
+        rate: priced.version.clone(),
+        basis: basis_text(priced),
+        terms: terms_text(priced),
+        used: used_text(priced),
+        markup: markup_text(priced),
+        also: also.collect(),
+        nanos: priced.charge.amount.nanos(),
+    };
+    // Numbers and texts are always JSON.
+    serde_json::to_string(&text).unwrap_or_default()
+}
+
+fn basis_text(priced: &Priced) -> Option<String> {
+    let estimated = priced.usage.basis != Basis::Reported;
+    estimated.then(|| priced.usage.basis.name().to_owned())
+}
+
+fn terms_text(priced: &Priced) -> Vec<(String, String)> {
+    let terms = priced.usage.terms.iter();
+    terms
+        .map(|(term, value)| (term.name().to_owned(), value.clone()))
+        .collect()
+}
+
+fn used_text(priced: &Priced) -> Vec<Used> {
     let line = |unit: Unit| priced.charge.lines.iter().find(|line| line.unit == unit);
     let used = priced.usage.iter().map(|(unit, quantity)| {
         let name = unit.name().to_owned();
@@ -73,22 +129,12 @@ pub fn encode(priced: &Priced) -> String {
             Some(line) => Used::As(name, quantity, line.picos, line.priced_as.name().to_owned()),
         }
     });
-    let terms = priced.usage.terms.iter();
-    let estimated = priced.usage.basis != Basis::Reported;
+    used.collect()
+}
+
+fn markup_text(priced: &Priced) -> Option<String> {
     let marked_up = priced.charge.markup != Markup::NONE;
-    let text = Text {
-        v: FORMAT,
-        rate: priced.version.clone(),
-        basis: estimated.then(|| priced.usage.basis.name().to_owned()),
-        terms: terms
-            .map(|(term, value)| (term.name().to_owned(), value.clone()))
-            .collect(),
-        used: used.collect(),
-        markup: marked_up.then(|| priced.charge.markup.to_string()),
-        nanos: priced.charge.amount.nanos(),
-    };
-    // Numbers and texts are always JSON.
-    serde_json::to_string(&text).unwrap_or_default()
+    marked_up.then(|| priced.charge.markup.to_string())
 }
 
 /// The charge that a text explains, whose lines make its sum.
@@ -101,41 +147,63 @@ pub fn decode(text: &str) -> Result<Priced, ExplanationError> {
         let why = format!("its format is {}, known is {FORMAT}", text.v);
         return Err(malformed(why));
     }
-    let basis = match &text.basis {
-        Some(name) => Basis::from_name(name).ok_or_else(|| malformed(format!("basis {name:?}")))?,
-        None => Basis::Reported,
+    let also = text.also.into_iter().map(|part| {
+        let model = part.model.clone();
+        part.priced().map(|priced| Part { model, priced })
+    });
+    let also = also.collect::<Result<_, _>>()?;
+    let main = PartText {
+        model: String::new(),
+        rate: text.rate,
+        basis: text.basis,
+        terms: text.terms,
+        used: text.used,
+        markup: text.markup,
+        nanos: text.nanos,
     };
-    let mut usage = Usage::new(basis);
-    usage.terms = terms(text.terms)?;
-    let mut lines = Vec::new();
-    for used in text.used {
-        let (unit, quantity, line) = read(used)?;
-        usage.add(unit, quantity);
-        lines.extend(line);
-    }
-    let markup = match &text.markup {
-        Some(percent) => Markup::parse(percent).map_err(malformed)?,
-        None => Markup::NONE,
-    };
-    let charge = Charge {
-        amount: Amount::from_nanos(text.nanos),
-        lines,
-        markup,
-    };
-    check(&charge)?;
     Ok(Priced {
-        charge,
-        version: text.rate,
-        usage,
+        also,
+        ..main.priced()?
     })
 }
 
+impl PartText {
+    fn priced(self) -> Result<Priced, ExplanationError> {
+        let basis = match &self.basis {
+            Some(name) => {
+                Basis::from_name(name).ok_or_else(|| malformed(format!("basis {name:?}")))?
+            }
+            None => Basis::Reported,
+        };
+        let mut usage = Usage::new(basis);
+        usage.terms = terms(self.terms)?;
+        let mut lines = Vec::new();
+        for used in self.used {
+            let (unit, quantity, line) = read(used)?;
+            usage.add(unit, quantity);
+            lines.extend(line);
+        }
+        let markup = match &self.markup {
+            Some(percent) => Markup::parse(percent).map_err(malformed)?,
+            None => Markup::NONE,
+        };
+        let charge = Charge {
+            amount: Amount::from_nanos(self.nanos),
+            lines,
+            markup,
+        };
+        check(&charge)?;
+        Ok(Priced {
+            charge,
+            version: self.rate,
+            usage,
+            also: Vec::new(),
+        })
+    }
+}
+
 /// The arithmetic of a charge in lines for people, in the currency's main unit.
-///
-/// # Errors
-/// [`ExplanationError`].
-pub fn explain(text: &str) -> Result<Vec<String>, ExplanationError> {
-    let priced = decode(text)?;
+pub fn explain(priced: &Priced) -> Vec<String> {
     let mut lines = vec![format!("rates: {}", priced.version)];
     if !priced.usage.terms.is_empty() {
         let terms = priced.usage.terms.iter();
@@ -147,7 +215,12 @@ pub fn explain(text: &str) -> Result<Vec<String>, ExplanationError> {
         lines.push("estimated: the provider has not told all of what was used".to_owned());
     }
     lines.extend(priced.charge.to_string().lines().map(str::to_owned));
-    Ok(lines)
+    for part in &priced.also {
+        lines.push(format!("and {}:", part.model));
+        let part = explain(&part.priced);
+        lines.extend(part.into_iter().map(|line| format!("  {line}")));
+    }
+    lines
 }
 
 fn malformed(why: impl std::fmt::Display) -> ExplanationError {
@@ -226,7 +299,18 @@ mod tests {
             charge: charge(&card, &usage, Markup::parse(markup).unwrap()).unwrap(),
             version: "list:0123456789ab".to_owned(),
             usage,
+            also: Vec::new(),
         }
+    }
+
+    /// With another model, which has a price of its own.
+    fn with_another(markup: &str) -> Priced {
+        let mut whole = priced(markup, Basis::Reported, &[]);
+        whole.also.push(Part {
+            model: "small".to_owned(),
+            priced: priced(markup, Basis::Reported, &[(Term::Speed, "fast")]),
+        });
+        whole
     }
 
     /// What has been written must be read for good.
@@ -246,7 +330,14 @@ mod tests {
             encode(&all),
             r#"{"v":1,"rate":"list:0123456789ab","basis":"estimated","terms":[["service_tier","flex"],["speed","fast"]],"use":[["input",1000,2500000],["reasoning",20,10000000,"output"],["request",1]],"markup":"5","nanos":2835000}"#
         );
-        for priced in [plain, all] {
+        let both = with_another("0");
+        assert_eq!(
+            encode(&both),
+            r#"{"v":1,"rate":"list:0123456789ab","use":[["input",1000,2500000],["reasoning",20,10000000,"output"],["request",1]],"also":[{"model":"small","rate":"list:0123456789ab","terms":[["speed","fast"]],"use":[["input",1000,2500000],["reasoning",20,10000000,"output"],["request",1]],"nanos":2700000}],"nanos":2700000}"#
+        );
+        assert_eq!(both.amount(), Amount::from_nanos(5_400_000));
+        assert_eq!(both.used().get(Unit::Input), 2000);
+        for priced in [plain, all, both, with_another("5")] {
             assert_eq!(decode(&encode(&priced)), Ok(priced));
         }
     }
@@ -255,7 +346,7 @@ mod tests {
     fn a_charge_is_explained() {
         let all = priced("5", Basis::Estimated, &[(Term::ServiceTier, "flex")]);
         assert_eq!(
-            explain(&encode(&all)).unwrap(),
+            explain(&decode(&encode(&all)).unwrap()),
             [
                 "rates: list:0123456789ab",
                 "terms: service_tier=flex",
@@ -274,10 +365,18 @@ mod tests {
             },
             version: "custom".to_owned(),
             usage: Usage::new(Basis::Reported).with(&[(Unit::Input, 3)]),
+            also: Vec::new(),
         };
         assert_eq!(decode(&encode(&given)), Ok(given.clone()));
-        let told = explain(&encode(&given)).unwrap();
+        let told = explain(&given);
         assert_eq!(told, ["rates: custom", "total: 0.05"]);
+        let both = explain(&with_another("0"));
+        assert_eq!(
+            both[4..6],
+            ["and small:", "  rates: list:0123456789ab"],
+            "{both:?}"
+        );
+        assert_eq!(both.last().unwrap(), "  total: 0.0027");
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod pattern;
 mod providers;
 mod rate;
 mod read;
+mod tokenizer;
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
@@ -30,12 +31,13 @@ pub use custom::{CustomCost, CustomCostError};
 pub use file::FileError;
 pub use limits::output_tokens_max;
 pub use live::{Live, Reloaded};
-pub use model::{Model, PriceError, Priced};
+pub use model::{Model, Part, PriceError, Priced};
 pub use providers::{
     Api, BaseUrl, Cached, Credential, PathError, Provider, StreamUsage, custom_provider, provider,
     providers,
 };
 pub use rate::{per, text as published};
+pub use tokenizer::{Tokenizer, has_tokenizer, tokenizer};
 
 use file::PriceFile;
 use layer::Layer;
@@ -121,6 +123,36 @@ impl Catalog {
         let also = self.lists(provider).flat_map(|list| &list.also);
         let lent = also.filter_map(|other| self.in_list(other, &name)).next();
         lent.map(|model| Arc::new(model.lent_to(provider)))
+    }
+
+    /// The model that goes by that id in the books now: the one of that id, unless a layer before it has put another
+    /// in its place, under one of its names. Not every model is called by its id.
+    pub fn of_id(&self, provider: &str, id: &str) -> Option<Arc<Model>> {
+        if let Some(own) = self.by_id(provider, id) {
+            return Some(own.clone());
+        }
+        let also = self.lists(provider).flat_map(|list| &list.also);
+        let lent = also.filter_map(|other| self.by_id(other, id)).next();
+        let lent = lent.map(|model| Arc::new(model.lent_to(provider)));
+        lent.or_else(|| self.lookup(provider, id))
+    }
+
+    fn by_id(&self, provider: &str, id: &str) -> Option<&Arc<Model>> {
+        let of_id = |list: &layer::List| list.models().iter().position(|model| model.id == id);
+        let (list, at) = self
+            .lists(provider)
+            .find_map(|list| Some((list, of_id(list)?)))?;
+        let known = list.models().get(at)?;
+        // What callers call it: others of its names may mean another by now.
+        let names = [&known.id].into_iter().chain(&known.names);
+        let name = names
+            .map(|name| name.to_lowercase())
+            .find(|name: &String| list.find(name).is_some_and(|found| found.id == id));
+        let before = self
+            .lists(provider)
+            .take_while(|list| of_id(list).is_none());
+        let instead = name.and_then(|name| before.filter_map(|list| list.find(&name)).next());
+        Some(instead.unwrap_or(known))
     }
 
     /// The model that a provider means by a name, which has a price.

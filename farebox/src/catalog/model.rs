@@ -1,7 +1,7 @@
 //! A model and its prices: what a call to it costs, and by which version of the prices.
 
 use ledger::rates::{Card, Charge, ChargeError, Markup, Price, Tariff, charge};
-use ledger::{Kind, Term, Terms, Timestamp, Unit, Usage};
+use ledger::{Amount, Kind, Term, Terms, Timestamp, Unit, Usage};
 
 use super::Unpriced;
 use super::file::PriceText;
@@ -33,6 +33,39 @@ pub struct Priced {
     pub version: String,
     /// What is charged: what was used, or the least that is charged.
     pub usage: Usage,
+    /// What is charged besides, each by prices of its own.
+    pub also: Vec<Part>,
+}
+
+/// A part of a call that is charged apart from the rest: another model's, or one with a context of its own.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Part {
+    /// The model.
+    pub model: String,
+    /// What it costs.
+    pub priced: Priced,
+}
+
+impl Priced {
+    /// What all of it costs; the most that there can be where that is more.
+    pub fn amount(&self) -> Amount {
+        let parts = self.also.iter().map(|part| part.priced.amount());
+        parts.fold(self.charge.amount, |sum, part| {
+            sum.checked_add(part)
+                .unwrap_or(Amount::from_nanos(i64::MAX))
+        })
+    }
+
+    /// What all of it used.
+    pub fn used(&self) -> Usage {
+        let mut used = self.usage.clone();
+        for part in &self.also {
+            for (unit, quantity) in part.priced.used().iter() {
+                used.add(unit, quantity);
+            }
+        }
+        used
+    }
 }
 
 /// Why a usage has no price.
@@ -144,6 +177,7 @@ impl Model {
             charge,
             version: self.version(markup),
             usage,
+            also: Vec::new(),
         })
     }
 

@@ -24,6 +24,10 @@ pub struct Provider {
     /// Under which path below its base it speaks OpenAI's API: there follow `chat/completions`,
     /// `embeddings` and `models`. None where it doesn't.
     pub openai_root: Option<&'static str>,
+    /// Whether `responses` of OpenAI's API is there as well.
+    pub has_responses: bool,
+    /// Headers that it insists on and that clients of other APIs don't send.
+    pub headers: &'static [(&'static str, &'static str)],
     /// When it tells a stream's usage.
     pub stream_usage: StreamUsage,
     /// Where its usage counts cached tokens.
@@ -123,23 +127,29 @@ const fn like_openai(
         credentials: &[BEARER],
         api: Api::OpenAi,
         openai_root: Some(root),
+        has_responses: false,
+        headers: &[],
         stream_usage,
         cached: Cached::Inside,
     }
 }
 
 static PROVIDERS: &[Provider] = &[
-    like_openai(
-        "openai",
-        "OpenAI",
-        "https://api.openai.com/",
-        "v1/",
-        StreamUsage::Asked,
-    ),
+    Provider {
+        has_responses: true,
+        ..like_openai(
+            "openai",
+            "OpenAI",
+            "https://api.openai.com/",
+            "v1/",
+            StreamUsage::Asked,
+        )
+    },
     Provider {
         credentials: &[header("x-api-key"), BEARER],
         api: Api::Anthropic,
         openai_root: None,
+        headers: &[("anthropic-version", "2023-06-01")],
         cached: Cached::Beside,
         ..like_openai(
             "anthropic",
@@ -167,6 +177,7 @@ static PROVIDERS: &[Provider] = &[
     },
     Provider {
         aliases: &["xai"],
+        has_responses: true,
         ..like_openai(
             "grok",
             "xAI",
@@ -175,13 +186,16 @@ static PROVIDERS: &[Provider] = &[
             StreamUsage::Always,
         )
     },
-    like_openai(
-        "groq",
-        "Groq",
-        "https://api.groq.com/openai/v1/",
-        "",
-        StreamUsage::Asked,
-    ),
+    Provider {
+        has_responses: true,
+        ..like_openai(
+            "groq",
+            "Groq",
+            "https://api.groq.com/openai/v1/",
+            "",
+            StreamUsage::Asked,
+        )
+    },
     like_openai(
         "deepseek",
         "DeepSeek",
@@ -213,20 +227,26 @@ static PROVIDERS: &[Provider] = &[
         "v1/",
         StreamUsage::Always,
     ),
-    like_openai(
-        "openrouter",
-        "OpenRouter",
-        "https://openrouter.ai/api/",
-        "v1/",
-        StreamUsage::Always,
-    ),
-    like_openai(
-        "fireworks",
-        "Fireworks",
-        "https://api.fireworks.ai/inference/v1/",
-        "",
-        StreamUsage::Always,
-    ),
+    Provider {
+        has_responses: true,
+        ..like_openai(
+            "openrouter",
+            "OpenRouter",
+            "https://openrouter.ai/api/",
+            "v1/",
+            StreamUsage::Always,
+        )
+    },
+    Provider {
+        has_responses: true,
+        ..like_openai(
+            "fireworks",
+            "Fireworks",
+            "https://api.fireworks.ai/inference/v1/",
+            "",
+            StreamUsage::Always,
+        )
+    },
     like_openai(
         "cohere",
         "Cohere",
@@ -242,13 +262,17 @@ static PROVIDERS: &[Provider] = &[
 ];
 
 /// What is known of a provider of an account's own: it speaks OpenAI's API, at an address that is not in here.
-static CUSTOM: Provider = like_openai(
-    "custom",
-    "A provider of the account's own",
-    "",
-    "",
-    StreamUsage::Asked,
-);
+static CUSTOM: Provider = Provider {
+    // Whether it is there, it says itself.
+    has_responses: true,
+    ..like_openai(
+        "custom",
+        "A provider of the account's own",
+        "",
+        "",
+        StreamUsage::Asked,
+    )
+};
 
 /// A provider of an account's own, which is none of [`providers`].
 pub fn custom_provider() -> &'static Provider {
@@ -276,11 +300,22 @@ impl Provider {
             digits.starts_with(|first: char| first.is_ascii_digit())
         };
         match self.openai_root {
-            Some(root) if self.api == Api::OpenAi && !root.is_empty() && !is_versioned(path) => {
+            Some(root)
+                if self.api == Api::OpenAi && !path.starts_with(root) && !is_versioned(path) =>
+            {
                 Cow::Owned(format!("{root}{path}"))
             }
             _ => Cow::Borrowed(path),
         }
+    }
+
+    /// The path of an endpoint of OpenAI's API, such as `chat/completions`; nothing where there is none that a
+    /// model's name alone leads to.
+    pub fn openai_path(&self, endpoint: &str) -> Option<String> {
+        let root = self
+            .openai_root
+            .filter(|_| self.base != BaseUrl::AzureOpenAi);
+        root.map(|root| format!("{root}{endpoint}"))
     }
 
     /// The address that a path below the provider's slug leads to. The path has no slash at its
@@ -350,6 +385,16 @@ mod tests {
                 "groq",
                 "chat/completions",
                 "https://api.groq.com/openai/v1/chat/completions",
+            ),
+            (
+                "cohere",
+                "chat/completions",
+                "https://api.cohere.com/compatibility/v1/chat/completions",
+            ),
+            (
+                "cohere",
+                "compatibility/v1/chat/completions",
+                "https://api.cohere.com/compatibility/v1/chat/completions",
             ),
             (
                 "fireworks",

@@ -229,3 +229,51 @@ fn a_running_catalogue_follows_its_file() {
     assert_eq!(live.reload(), Ok(Reloaded::Changed));
     assert_eq!(input(&live.current(), "openai", "m"), "3");
 }
+
+#[test]
+fn what_is_in_the_books_is_found_again() {
+    let catalog = built_in();
+    for layer in &catalog.layers {
+        for (provider, list) in layer.lists() {
+            for model in list
+                .models()
+                .iter()
+                .filter(|model| model.tariff().is_some())
+            {
+                let found = catalog.of_id(provider, &model.id).unwrap();
+                let corrections = catalog.layers[0].list(provider);
+                let corrected = corrections.is_some_and(|list| list.models().contains(&found));
+                assert!(found.id == model.id || corrected, "{provider}/{}", model.id);
+                // One that is called by its id is found as by its name.
+                let by_name = catalog.find(provider, &model.id);
+                let is_own = by_name.as_ref().is_ok_and(|by_name| by_name.id == model.id);
+                assert!(
+                    !is_own || found.tariff().is_some(),
+                    "{provider}/{}",
+                    model.id
+                );
+            }
+        }
+    }
+    let (_dir, path) = operators(
+        r#"{"source":"ours","providers":{
+            "fireworks":{"models":[{"id":"mine","match":["accounts/fireworks/models/glm-5p3"],"prices":[{"rates":{"input":"9","output":"9"}}]}]},
+            "openai":{"models":[{"id":"all","match":["gpt-4o*"],"prices":[{"rates":{"input":"8","output":"9"}}]}]},
+            "custom-x":{"also":["openai"],"models":[]}}}"#,
+    );
+    let catalog = Catalog::open("usd", Some(&path)).unwrap();
+    for (provider, id, expected) in [
+        ("fireworks", "glm-5p3", Some("mine")),
+        ("fireworks", "glm-5p2", Some("glm-5p2")),
+        ("openai", "gpt-4o-mini", Some("all")),
+        ("custom-x", "gpt-4.1", Some("gpt-4.1")),
+        ("custom-x", "nothing", None),
+    ] {
+        let found = catalog.of_id(provider, id);
+        assert_eq!(
+            found.map(|model| model.id.clone()).as_deref(),
+            expected,
+            "{id}"
+        );
+    }
+}

@@ -1,6 +1,10 @@
 //! Every command and option, with its help. What is typed; what it means is made of it elsewhere.
 
 mod billing;
+mod costs;
+mod gateways;
+mod logs;
+mod providers;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,6 +15,13 @@ use clap_complete::Shell;
 pub(super) use billing::{
     HoldArgs, HoldsArgs, HoldsCommand, PaymentMethodArgs, PaymentMethodsArgs,
     PaymentMethodsCommand, SpendingLimitArgs, SpendingLimitCommand,
+};
+pub(super) use costs::{ExplainArgs, RerateArgs};
+pub(super) use gateways::{GatewayArgs, GatewaysArgs, GatewaysCommand, PageArgs, SettingsArgs};
+pub(super) use logs::{LogArgs, LogsArgs, LogsCommand, WhichArgs};
+pub(super) use providers::{
+    AtArgs, CustomProviderArgs, CustomProvidersArgs, CustomProvidersCommand, ProviderKeysArgs,
+    ProviderKeysCommand, ToldArgs,
 };
 
 use crate::cli::reading::moment;
@@ -49,6 +60,10 @@ pub(super) enum Command {
     Prices(PricesArgs),
     /// What is added to the providers' prices
     Markup(MarkupArgs),
+    /// What a call was charged and why, with its arithmetic
+    Explain(ExplainArgs),
+    /// What charges would be by the prices of now; nothing is changed
+    Rerate(RerateArgs),
     /// Buy credit, or ask what became of it, through the API
     Topup(TopupArgs),
     /// Give a top-up's money back, through the API: needs a token with the permission of an operator
@@ -69,6 +84,14 @@ pub(super) enum Command {
     Invoices(InvoicesArgs),
     /// Every transfer that touches an account, through the API
     Transactions(TransactionsArgs),
+    /// Gateways and what is set on them, through the API
+    Gateways(GatewaysArgs),
+    /// Keys for providers that are stored on a gateway, through the API
+    ProviderKeys(ProviderKeysArgs),
+    /// Providers of an account's own, through the API
+    CustomProviders(CustomProvidersArgs),
+    /// Calls through a gateway: what they were, cost, sent and got, through the API
+    Logs(LogsArgs),
     /// Print every option with its default, as a file to start from
     Config,
     /// Print completions for a shell

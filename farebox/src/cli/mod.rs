@@ -3,18 +3,25 @@
 mod admin;
 mod args;
 mod client;
+mod custom_providers;
 mod demo;
 mod dev;
+mod explain;
+mod gateways;
 mod holds;
 mod ledger;
 mod logging;
+mod logs;
 mod markup;
 mod payment_methods;
 mod price_list;
 mod prices;
+mod provider_keys;
 mod reading;
 mod reconcile;
 mod refunds;
+mod rerate;
+mod secret;
 mod serve;
 mod show;
 mod spending_limit;
@@ -75,6 +82,8 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Disputes(args) => refunds::disputes(args).await?,
         Command::Prices(args) => prices::run(args)?,
         Command::Markup(args) => markup::run(args).await?,
+        Command::Explain(args) => explain::run(&args).await?,
+        Command::Rerate(args) => rerate::run(&args).await?,
         Command::Topup(args) => client::topup(args).await?,
         Command::Balance(args) => client::balance(&args).await?,
         Command::Holds(args) => holds::run(args).await?,
@@ -83,6 +92,10 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Usage(args) => reading::usage(args).await?,
         Command::Invoices(args) => reading::invoices(args).await?,
         Command::Transactions(args) => reading::transactions(args).await?,
+        Command::Gateways(args) => gateways::run(args).await?,
+        Command::ProviderKeys(args) => provider_keys::run(args).await?,
+        Command::CustomProviders(args) => custom_providers::run(args).await?,
+        Command::Logs(args) => logs::run(args).await?,
         Command::Config => print!("{}", crate::config::DEFAULTS),
         Command::Completions { shell } => {
             clap_complete::generate(

@@ -19,6 +19,10 @@ pub struct GatewayConfig {
     pub allow_private_upstreams: bool,
     /// The longest body that a log keeps whole, in bytes.
     pub log_body_max_bytes: usize,
+    /// The longest answer that is kept for the next call, in bytes.
+    pub cache_body_max_bytes: usize,
+    /// How many bytes all kept answers may take.
+    pub cache_max_bytes: i64,
 }
 
 impl GatewayConfig {
@@ -30,6 +34,8 @@ impl GatewayConfig {
             drain: reader.seconds("gateway.drain_seconds", 0..=86_400),
             allow_private_upstreams: reader.flag("gateway.allow_private_upstreams"),
             log_body_max_bytes: reader.number("gateway.log_body_max_bytes", 0..=16_777_216),
+            cache_body_max_bytes: reader.number("gateway.cache_body_max_bytes", 0..=67_108_864),
+            cache_max_bytes: reader.number("gateway.cache_max_bytes", 0..=1_099_511_627_776),
         }
     }
 }

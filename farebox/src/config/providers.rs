@@ -14,6 +14,8 @@ pub const EVERY_PROVIDER: &str = "*";
 pub struct ProvidersConfig {
     /// Keys by provider, which calls go with that are paid for out of the account's credit.
     pub keys: BTreeMap<String, SecretString>,
+    /// Keys by provider of accounts with which the provider keeps nothing, for calls that ask for that.
+    pub zdr_keys: BTreeMap<String, SecretString>,
     /// Addresses by provider, in the place of its own, each with a slash at its end.
     pub urls: BTreeMap<String, String>,
     /// Providers whose answers are cut as soon as the client leaves.
@@ -29,24 +31,24 @@ impl ProvidersConfig {
 
     pub(super) fn read(reader: &mut Reader) -> Self {
         Self {
-            keys: keys(reader),
+            keys: keys(reader, "providers.keys"),
+            zdr_keys: keys(reader, "providers.zdr_keys"),
             urls: urls(reader),
             cut_when_client_leaves: reader.list("providers.cut_when_client_leaves"),
         }
     }
 }
 
-fn keys(reader: &mut Reader) -> BTreeMap<String, SecretString> {
-    const OPTION: &str = "providers.keys";
+fn keys(reader: &mut Reader, option: &'static str) -> BTreeMap<String, SecretString> {
     let mut keys = BTreeMap::new();
-    for entry in reader.secrets(OPTION) {
+    for entry in reader.secrets(option) {
         match entry.expose_secret().split_once('=') {
             Some((slug, key)) if is_slug(slug) && is_header_text(key) => {
                 keys.insert(slug.trim().to_owned(), key.trim().into());
             }
             // Without a word of it: what is malformed may still be a key.
             _ => reader.fail(
-                OPTION,
+                option,
                 "one entry is no provider with its key",
                 "write openai=sk-…",
             ),

@@ -10,6 +10,7 @@ mod provider_configs;
 mod providers;
 mod retention;
 mod settings;
+mod spend;
 
 pub use custom_providers::{
     CustomProviderPage, CustomProviderRequest, create_custom_provider, delete_custom_provider,
@@ -22,9 +23,10 @@ pub use provider_configs::{
     ProviderConfigPage, ProviderConfigRequest, create_provider_config, delete_provider_config,
     list_provider_configs, open_provider_key, update_provider_config,
 };
-pub use providers::{CUSTOM, PROVIDERS, provider_url};
-pub use retention::prune_logs;
+pub use providers::{COMPAT, CUSTOM, provider_url};
+pub use retention::{prune_cache, prune_logs};
 pub use settings::{GatewayPage, create, delete, list, show, update};
+pub use spend::prune_spend;
 
 use ledger::{AccountId, Timestamp};
 

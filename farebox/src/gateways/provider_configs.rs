@@ -5,7 +5,7 @@ use ledger::AccountId;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::app::App;
-use crate::gateways::providers::is_provider;
+use crate::gateways::providers::{is_provider, slugs};
 use crate::gateways::{GatewayError, known, offset, rfc_3339};
 use crate::ids;
 use crate::keyring::context;
@@ -193,11 +193,13 @@ fn preview(secret: &SecretString) -> String {
 }
 
 fn no_such_provider(slug: &str) -> GatewayError {
+    let mut known: Vec<_> = slugs().collect();
+    known.sort_unstable();
     GatewayError::Invalid {
         at: &["body", "provider_slug"],
         message: format!(
             "There is no provider {slug}: write one of {}, or custom- and the slug of your own",
-            crate::gateways::PROVIDERS.join(", ")
+            known.join(", ")
         ),
     }
 }

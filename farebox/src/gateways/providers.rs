@@ -3,28 +3,15 @@
 use ledger::AccountId;
 
 use crate::app::App;
+use crate::catalog;
 use crate::gateways::{GatewayError, known};
 use crate::store::custom_providers;
 
-/// The slugs of the providers that a gateway knows by itself (contract: section 6).
-pub const PROVIDERS: [&str; 13] = [
-    "anthropic",
-    "azure-openai",
-    "cerebras",
-    "cohere",
-    "deepseek",
-    "fireworks",
-    "google-ai-studio",
-    "grok",
-    "groq",
-    "mistral",
-    "openai",
-    "openrouter",
-    "perplexity-ai",
-];
-
 /// What stands before the slug of a provider of an account's own.
 pub const CUSTOM: &str = "custom-";
+
+/// What stands in a provider's place where any of them is called in OpenAI's format.
+pub const COMPAT: &str = "compat";
 
 /// Where a provider is called through a gateway, below `base`.
 ///
@@ -38,10 +25,15 @@ pub async fn provider_url(
     base: &str,
 ) -> Result<String, GatewayError> {
     let gateway = known(app, account, gateway).await?;
-    if !is_provider(app, account, provider).await? {
+    if provider != COMPAT && !is_provider(app, account, provider).await? {
         return Err(GatewayError::NotFound("Provider"));
     }
     Ok(format!("{base}/v1/{account}/{}/{provider}", gateway.id))
+}
+
+/// The slugs of the providers that a gateway knows by itself.
+pub(super) fn slugs() -> impl Iterator<Item = &'static str> {
+    catalog::providers().iter().map(|provider| provider.slug)
 }
 
 /// Whether the account can call a provider by this slug.
@@ -50,7 +42,7 @@ pub(super) async fn is_provider(
     account: AccountId,
     slug: &str,
 ) -> Result<bool, GatewayError> {
-    if PROVIDERS.contains(&slug) {
+    if slugs().any(|known| known == slug) {
         return Ok(true);
     }
     let Some(custom) = slug.strip_prefix(CUSTOM) else {

@@ -18,6 +18,7 @@ use ledger::AccountId;
 use crate::app::App;
 use crate::error::{ApiError, codes};
 use crate::http::client_address::client_address;
+use crate::http::nul;
 use crate::store::tokens::Token;
 use crate::store::{StoreError, accounts, tokens};
 
@@ -115,6 +116,10 @@ impl<P: Needs> FromRequestParts<Arc<App>> for Caller<P> {
 
 async fn account_of(parts: &mut Parts, app: &Arc<App>) -> Result<AccountId, ApiError> {
     let params = RawPathParams::from_request_parts(parts, app).await.ok();
+    let nul = params.iter().flatten().find(|(_, value)| nul::is_in(value));
+    if let Some((name, _)) = nul {
+        return Err(ApiError::all_invalid(vec![nul::fault(&["params", name])]));
+    }
     let id = params
         .iter()
         .flatten()

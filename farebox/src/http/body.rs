@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 
 use crate::app::App;
 use crate::error::{ApiError, codes, issue};
+use crate::http::nul;
 use crate::stripe::is_loopback;
 
 /// How many characters a URL may have.
@@ -102,7 +103,14 @@ impl Fields {
         if bytes.is_empty() {
             return Err(ApiError::invalid(&["body"], "Required"));
         }
-        match serde_json::from_slice(&bytes) {
+        let parsed = serde_json::from_slice(&bytes);
+        let nul = parsed
+            .as_ref()
+            .map_or_else(|_| Vec::new(), |parsed| nul::faults(&bytes, parsed));
+        if !nul.is_empty() {
+            return Err(ApiError::all_invalid(nul));
+        }
+        match parsed {
             Ok(Value::Object(fields)) => Ok(Self {
                 path: vec!["body".to_owned()],
                 fields,

@@ -10,6 +10,7 @@ mod client_address;
 mod envelope;
 mod gateway;
 mod idempotency;
+mod nul;
 pub mod openapi;
 mod ops;
 mod public_url;

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::http::{api, ops, webhooks};
+use crate::http::{api, gateway, ops, webhooks};
 
 /// The document.
 #[derive(OpenApi, Debug)]
@@ -65,6 +65,10 @@ use crate::http::{api, ops, webhooks};
         api::custom_providers::get,
         api::custom_providers::patch,
         api::custom_providers::delete,
+        gateway::rest::chat,
+        gateway::rest::responses,
+        gateway::rest::messages,
+        gateway::run::run,
         api::token_verify::verify,
         webhooks::stripe,
         ops::healthz,

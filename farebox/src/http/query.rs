@@ -12,6 +12,7 @@ use http::request::Parts;
 
 use crate::app::App;
 use crate::error::{ApiError, issue};
+use crate::http::nul;
 
 /// The parameters of a request's URL.
 #[derive(Debug)]
@@ -27,6 +28,12 @@ impl FromRequestParts<Arc<App>> for Params {
         let query = Query::<Vec<(String, String)>>::from_request_parts(parts, app).await;
         let Query(pairs) =
             query.map_err(|_| ApiError::invalid(&["query"], "The query string can't be read"))?;
+        let has_nul = |(name, value): &&(String, String)| nul::is_in(name) || nul::is_in(value);
+        let nul = pairs.iter().filter(has_nul);
+        let nul: Vec<_> = nul.map(|(name, _)| nul::fault(&["query", name])).collect();
+        if !nul.is_empty() {
+            return Err(ApiError::all_invalid(nul));
+        }
         Ok(Self {
             pairs,
             errors: Vec::new(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{any, delete, get, post, put};
+use axum::routing::{delete, get, post, put};
 use axum::serve::ListenerExt;
 use http::{Method, StatusCode, Uri};
 use tokio::net::TcpListener;
@@ -25,7 +25,7 @@ pub fn router(app: Arc<App>) -> Router {
             get(api::token_verify::verify),
         )
         .merge(gateway_routes())
-        .route(gateway::NATIVE, any(gateway::call))
+        .merge(gateway::routes())
         .route("/webhooks/stripe", post(webhooks::stripe))
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(ops::readyz))

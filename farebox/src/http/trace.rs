@@ -1,7 +1,7 @@
 //! One log line and one count for every request, and an answer for those that fail in unusual ways.
 
 use std::panic::AssertUnwindSafe;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
@@ -13,21 +13,16 @@ use crate::app::App;
 use crate::error::{ApiError, codes};
 use crate::http::gateway;
 
-/// A call to a model ends by itself in its own time; what is settled then is still to be told.
-const MARGIN: Duration = Duration::from_secs(30);
-
 /// Logs and counts the request; turns a panic or an overlong wait into an answer.
 pub async fn observe(app: &App, request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let method = request.method().clone();
     // The route's pattern, not its path: the number of labels must not grow with the accounts.
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let limit = match &route {
-        Some(route) if route.as_str() == gateway::NATIVE => {
-            app.config.gateway.call_max.saturating_add(MARGIN)
-        }
-        _ => app.config.http.request_timeout,
-    };
+    let limit = route
+        .as_ref()
+        .and_then(|route| gateway::time_limit(route.as_str(), app.config.gateway.call_max));
+    let limit = limit.unwrap_or(app.config.http.request_timeout);
     let handled = AssertUnwindSafe(next.run(request)).catch_unwind();
     let response = match tokio::time::timeout(limit, handled).await {
         Ok(Ok(response)) => response,

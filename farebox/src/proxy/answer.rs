@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// A provider's answer.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body.
     pub body: Body,
+    /// What is told behind the body, once it is known; for a client that takes trailers.
+    pub trailers: Option<oneshot::Receiver<HeaderMap>>,
 }
 
 /// The body of an answer.

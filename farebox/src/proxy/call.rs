@@ -8,9 +8,11 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use ledger::{AccountId, Timestamp};
 
-use crate::catalog::{PathError, Provider};
+use crate::catalog::{CustomCost, PathError, Provider};
 use crate::ids::LogId;
+use crate::proxy::cache::CacheWishes;
 use crate::proxy::own::Own;
+use crate::proxy::translate::Translation;
 use crate::store::gateways::Gateway;
 
 /// A call that came through a gateway.
@@ -42,6 +44,10 @@ pub struct Call {
     pub wishes: Wishes,
     /// Whether it came by the OpenAI-compatible endpoint.
     pub compatibility: bool,
+    /// How the answer is told, where the request was translated.
+    pub translation: Option<Translation>,
+    /// Which of several requests it is that are tried one after the other, counted from 0.
+    pub step: u16,
 }
 
 impl Call {
@@ -86,6 +92,10 @@ pub struct Wishes {
     pub no_wholesale: bool,
     /// `cf-aig-byok-alias`: which of the keys that are stored on the gateway.
     pub byok_alias: Option<String>,
+    /// `cf-aig-zdr`: whether the provider may keep nothing, whatever the gateway says.
+    pub zdr: Option<bool>,
+    /// What it wants of the cache.
+    pub cache: CacheWishes,
     /// `cf-aig-metadata`.
     pub metadata: BTreeMap<String, serde_json::Value>,
     /// `cf-aig-collect-log`: whether there is to be a log, whatever the gateway says.
@@ -100,6 +110,10 @@ pub struct Wishes {
     pub attempts: Option<u32>,
     /// `cf-aig-retry-delay`.
     pub retry_delay: Option<Duration>,
+    /// `cf-aig-custom-cost`: what the call costs, where it goes with a key of its own.
+    pub custom_cost: Option<CustomCost>,
+    /// `cf-aig-stream-cost`: whether a comment at the end of a stream is to say what it cost.
+    pub stream_cost: bool,
     /// `cf-aig-backoff`.
     pub backoff: Option<crate::store::gateways::Backoff>,
 }

@@ -77,6 +77,10 @@ fn operators(app: &App, call: &Call) -> Result<SecretString, ProxyError> {
         let status = http::StatusCode::UNAUTHORIZED;
         return Err(ProxyError::new(status, codes::UNAUTHORIZED, message));
     }
+    let wants_zdr = call.wishes.zdr.unwrap_or(call.gateway.settings.zdr);
+    if wants_zdr {
+        return keeps_nothing(app, slug);
+    }
     let key = app.config.providers.keys.get(slug);
     key.cloned().ok_or_else(|| {
         let message = format!(
@@ -84,6 +88,18 @@ fn operators(app: &App, call: &Call) -> Result<SecretString, ProxyError> {
              provider's header, or store one"
         );
         ProxyError::bad_request(codes::NOT_SOLD, message)
+    })
+}
+
+/// The key of the operator's account with which the provider keeps nothing. Where there is none the call is
+/// not made with another: it would break what was asked for, and nobody would know.
+fn keeps_nothing(app: &App, slug: &str) -> Result<SecretString, ProxyError> {
+    let key = app.config.providers.zdr_keys.get(slug);
+    key.cloned().ok_or_else(|| {
+        let message = format!(
+            "Zero data retention is asked for (zdr or cf-aig-zdr), and whoever runs this gateway has no              account for that at {slug}. Send cf-aig-zdr: false, or a provider key of your own"
+        );
+        ProxyError::bad_request(codes::NO_ZDR, message)
     })
 }
 

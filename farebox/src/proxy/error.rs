@@ -12,6 +12,10 @@ use crate::store::committer::CommitError;
 pub mod codes {
     /// There is no such gateway.
     pub const NO_GATEWAY: i64 = 2001;
+    /// The provider's answer can't be told in the client's format.
+    pub const UNTOLD: i64 = 2002;
+    /// As many calls were made as the gateway takes in its interval.
+    pub const RATE_LIMITED: i64 = 2003;
     /// The provider gave no answer.
     pub const NO_ANSWER: i64 = 2005;
     /// There is no such provider.
@@ -22,6 +26,8 @@ pub mod codes {
     pub const BAD_FORMAT: i64 = 2019;
     /// Less credit is available than the call needs at least.
     pub const NO_CREDIT: i64 = 2021;
+    /// A spend rule of the gateway's leaves less than the call needs at least.
+    pub const SPEND_LIMIT: i64 = 2041;
     /// There is no key under that alias.
     pub const NO_STORED_KEY: i64 = 2040;
     /// The model has no price.
@@ -44,6 +50,8 @@ pub mod codes {
     pub const BAD_HEADER: i64 = 8109;
     /// The provider's address is one that calls must not go to.
     pub const ADDRESS: i64 = 8110;
+    /// The operator has no account at the provider with which nothing is kept there.
+    pub const NO_ZDR: i64 = 8120;
     /// Something went wrong here.
     pub const INTERNAL: i64 = 8100;
 }
@@ -144,7 +152,7 @@ impl From<CommitError> for ProxyError {
                     ..Self::new(StatusCode::SERVICE_UNAVAILABLE, codes::INTERNAL, message).after(1)
                 }
             }
-            CommitError::Refused(refused) => Self::internal(refused),
+            refused => Self::internal(refused),
         }
     }
 }

@@ -10,17 +10,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use ledger::Amount;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use wire::sse::HideUsageChunk;
 use wire::{Api, Observer, Used};
 
 use crate::app::App;
 use crate::proxy::answer::{Answer, Body, Broken};
 use crate::proxy::error::ProxyError;
 use crate::proxy::record::{self, Outcome};
-use crate::proxy::{Prepared, Reply, price, settle, stopped, upstream};
+use crate::proxy::settle::Settled;
+use crate::proxy::tail::{self, Tail};
+use crate::proxy::translate::Passing;
+use crate::proxy::{Prepared, Reply, cache, left, price, settle, stopped, upstream, worth};
 
 /// How many pieces of a stream wait for a client that reads slowly.
 const PIECES: usize = 8;
@@ -34,7 +35,6 @@ const ERROR_MAX: usize = 1024 * 1024;
 const LOG_ID: HeaderName = HeaderName::from_static("cf-aig-log-id");
 const STEP: HeaderName = HeaderName::from_static("cf-aig-step");
 const CLAMPED: HeaderName = HeaderName::from_static("cf-aig-max-tokens-clamped");
-const COST: HeaderName = HeaderName::from_static("cf-aig-cost");
 
 /// Passes an answer on, and settles its call.
 ///
@@ -59,6 +59,9 @@ pub async fn pass_on(
 
 fn is_stream(prepared: &Prepared, headers: &HeaderMap) -> bool {
     let kind = content_type(headers);
+    if prepared.call.translation.is_some() {
+        return kind.starts_with("text/event-stream") && is_plain(headers);
+    }
     let asked = prepared
         .route
         .as_ref()
@@ -76,11 +79,14 @@ fn content_type(headers: &HeaderMap) -> &str {
 /// An observer of the answer; none where nobody can say what its bytes mean.
 fn observer(prepared: &Prepared, headers: &HeaderMap) -> Option<Observer> {
     let route = prepared.route.as_ref()?;
-    // Nobody has asked for it; what it holds can't be read here, and is guessed at by its length.
-    let is_plain = headers
+    is_plain(headers).then(|| Observer::new(&route.endpoint, &route.asked, content_type(headers)))
+}
+
+/// Whether an answer can be read. One that is compressed, which nobody has asked for, is guessed at by its length.
+fn is_plain(headers: &HeaderMap) -> bool {
+    headers
         .get(CONTENT_ENCODING)
-        .is_none_or(|value| value == "identity");
-    is_plain.then(|| Observer::new(&route.endpoint, &route.asked, content_type(headers)))
+        .is_none_or(|value| value == "identity")
 }
 
 /// An answer that is short enough: settled, then passed on.
@@ -88,7 +94,7 @@ async fn whole(
     app: &Arc<App>,
     prepared: &Prepared,
     response: reqwest::Response,
-    reply: Reply,
+    mut reply: Reply,
     max: usize,
 ) -> Result<(), ProxyError> {
     let (status, headers) = (response.status(), response.headers().clone());
@@ -98,32 +104,48 @@ async fn whole(
     let read = tokio::select! {
         read = reading => read,
         () = stopped(app) => Err(Broken),
+        () = left(app, &mut reply) => Err(Broken),
     };
     let (body, is_whole) = match read {
         Ok(body) => (body, true),
         Err(Broken) => (Bytes::new(), false),
     };
     let charged = conclude(app, prepared, watched, status, is_whole, Some(&body)).await;
-    let charged = charged.inspect_err(|_| {});
-    let answer = match (charged, is_whole) {
-        (Ok(charged), true) => {
-            let mut headers = answer_headers(prepared, &headers);
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-            if prepared.credit.is_some() {
-                insert_text(&mut headers, COST, &dollars(charged));
-            }
-            Ok(Answer {
-                status,
-                headers,
-                body: Body::Whole(body),
-            })
-        }
-        (Ok(_), false) => Err(ProxyError::no_answer("the answer broke off")),
-        (Err(error), _) => Err(error),
-    };
-    let settled = answer.as_ref().map(|_| ()).map_err(Clone::clone);
+    let settled = charged.as_ref().map(|_| ()).map_err(Clone::clone);
+    let answer = charged.and_then(|charged| match is_whole {
+        true => answer(prepared, status, &headers, body, &charged),
+        false => Err(ProxyError::no_answer("the answer broke off")),
+    });
+    if let Ok(answer) = &answer {
+        cache::keep(app, prepared, answer).await;
+    }
     let _ = reply.send(answer);
-    settled.or_else(|error| if is_whole { Err(error) } else { Ok(()) })
+    settled
+}
+
+/// What the client gets of a call that is settled.
+fn answer(
+    prepared: &Prepared,
+    status: StatusCode,
+    provider: &HeaderMap,
+    body: Bytes,
+    settled: &Settled,
+) -> Result<Answer, ProxyError> {
+    let body = match prepared.call.translation {
+        Some(translation) => translation.whole(status, body)?,
+        None => body,
+    };
+    let mut headers = answer_headers(prepared, provider);
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    if prepared.credit.is_some() {
+        headers.extend(tail::told(settled));
+    }
+    Ok(Answer {
+        status,
+        headers,
+        body: Body::Whole(body),
+        trailers: None,
+    })
 }
 
 async fn read_whole(
@@ -156,24 +178,28 @@ async fn stream(
     let (status, headers) = (response.status(), response.headers().clone());
     let (pieces, body) = mpsc::channel(PIECES);
     let mut shown = answer_headers(prepared, &headers);
-    if prepared.hides_usage {
-        // The body will be shorter than the provider says.
+    let passing = Passing::of(prepared);
+    if !passing.is_as_it_is() {
+        // The body will be of another length than the provider says.
         shown.remove(CONTENT_LENGTH);
     }
+    let (tail, trailers) = Tail::new(prepared, &mut shown);
     let is_gone = reply
         .send(Ok(Answer {
             status,
             headers: shown,
             body: Body::Pieces(body),
+            trailers,
         }))
         .is_err();
     let mut pump = Pump {
         pieces,
         held_back: None,
-        hider: prepared.hides_usage.then(HideUsageChunk::default),
+        passing,
         deadline: Instant::now() + app.config.gateway.call_max,
         drain: drain(app, prepared),
         is_gone: false,
+        tail,
     };
     if is_gone {
         pump.leave();
@@ -188,11 +214,9 @@ async fn stream(
         pump.held_back = None;
     }
     let is_whole = ended.unwrap_or_default();
-    let charged = conclude(app, prepared, watched, status, is_whole, None).await;
-    if charged.is_ok() {
-        pump.finish(is_whole).await;
-    }
-    charged.map(|_| ())
+    let settled = conclude(app, prepared, watched, status, is_whole, None).await?;
+    pump.finish(is_whole, &settled).await;
+    Ok(())
 }
 
 /// For how long an answer is read on without its client.
@@ -209,10 +233,11 @@ struct Pump {
     pieces: mpsc::Sender<Result<Bytes, Broken>>,
     /// The last piece that has come: it may be the last of all.
     held_back: Option<Bytes>,
-    hider: Option<HideUsageChunk>,
+    passing: Passing,
     deadline: Instant,
     drain: Duration,
     is_gone: bool,
+    tail: Tail,
 }
 
 impl Pump {
@@ -241,10 +266,7 @@ impl Pump {
     }
 
     async fn pass(&mut self, piece: Bytes) {
-        let piece = match &mut self.hider {
-            Some(hider) => Bytes::from(hider.feed(&piece)),
-            None => piece,
-        };
+        let piece = self.passing.feed(piece);
         if piece.is_empty() {
             return;
         }
@@ -257,6 +279,7 @@ impl Pump {
         if self.is_gone {
             return;
         }
+        self.tail.saw(&piece);
         // A client that reads too slowly for the whole call's time is one that is gone.
         let sent = tokio::time::timeout_at(self.deadline, self.pieces.send(Ok(piece))).await;
         if !matches!(sent, Ok(Ok(()))) {
@@ -270,21 +293,25 @@ impl Pump {
         self.deadline = self.deadline.min(Instant::now() + self.drain);
     }
 
-    /// After the settlement: the last of it.
-    async fn finish(mut self, is_whole: bool) {
+    /// After the settlement: the last of it, and what it cost.
+    async fn finish(mut self, is_whole: bool, settled: &Settled) {
         if let Some(last) = self.held_back.take() {
             self.send(last).await;
         }
-        let rest = self
-            .hider
-            .take()
-            .map(HideUsageChunk::finish)
-            .unwrap_or_default();
+        let passing = std::mem::replace(&mut self.passing, Passing::AsItIs);
+        let rest = passing.finish(is_whole);
         if !rest.is_empty() {
-            self.send(Bytes::from(rest)).await;
+            self.send(rest).await;
         }
-        if !is_whole && !self.is_gone {
-            let _ = self.pieces.send(Err(Broken)).await;
+        match is_whole {
+            true => {
+                if let Some(comment) = self.tail.comment(settled) {
+                    self.send(comment).await;
+                }
+                self.tail.trail(settled);
+            }
+            false if !self.is_gone => drop(self.pieces.send(Err(Broken)).await),
+            false => {}
         }
     }
 }
@@ -294,6 +321,8 @@ struct Watched {
     observer: Option<Observer>,
     bytes: u64,
     first_byte: Option<std::time::Instant>,
+    /// What the answer says that it is.
+    content_type: Option<String>,
 }
 
 impl Watched {
@@ -302,6 +331,7 @@ impl Watched {
             observer: observer(prepared, headers),
             bytes: 0,
             first_byte: None,
+            content_type: Some(content_type(headers).to_owned()).filter(|text| !text.is_empty()),
         }
     }
 
@@ -334,52 +364,58 @@ async fn conclude(
     status: StatusCode,
     is_whole: bool,
     body: Option<&Bytes>,
-) -> Result<Amount, ProxyError> {
+) -> Result<Settled, ProxyError> {
     let call = &prepared.call;
     let (bytes, first_byte) = (watched.bytes, watched.first_byte);
+    let content_type = watched.content_type.clone();
     let used = watched.used(prepared, is_whole);
     // An answer that is an error costs nothing, and so does one of which nothing came.
     let is_worth = status.is_success() && bytes > 0;
-    let priced = match (&prepared.credit, &prepared.route, &used) {
-        (Some(credit), Some(route), Some(used)) if is_worth => {
-            let priced = price::price(call, route, &credit.bound, used);
+    let priced = match (prepared.bound(), &prepared.route, &used) {
+        (Some(bound), Some(route), Some(used)) if is_worth => {
+            let priced = price::price(&app.catalog.current(), call, route, bound, used);
             Some(priced.map_err(ProxyError::internal)?)
         }
         _ => None,
     };
+    // What a caller says that a call of theirs costs is for its log: their gateway's rules count the price.
+    let is_own = prepared.credit.is_none() && is_worth;
+    let told = is_own.then(|| worth::worth(app, prepared, used.as_ref()));
+    let told = told.flatten();
     let outcome = Outcome {
         status: Some(status),
         is_success: status.is_success() && is_whole,
         used: used.as_ref(),
-        priced: priced.as_ref(),
+        priced: told.as_ref().or(priced.as_ref()),
         response_bytes: bytes,
         first_byte,
+        content_type: content_type.as_deref(),
         response: body,
         error: (!is_whole).then_some("the provider's answer broke off"),
     };
     let log = record::log(app, call, Some(prepared), &outcome);
-    settle::settle(app, call, prepared.paid(priced.as_ref()), log).await
+    let (paid, counted) = prepared.settlement(priced.as_ref());
+    settle::settle(app, call, paid, counted, log).await
 }
 
 fn answer_headers(prepared: &Prepared, provider: &HeaderMap) -> HeaderMap {
     let mut headers = upstream::passed_back(provider, &prepared.key);
-    insert_text(&mut headers, LOG_ID, &prepared.call.id.to_string());
-    headers.insert(STEP, HeaderValue::from_static("0"));
+    add_own_headers(prepared, &mut headers);
+    headers
+}
+
+/// Adds what the gateway itself says of a call.
+pub(super) fn add_own_headers(prepared: &Prepared, headers: &mut HeaderMap) {
+    insert_text(headers, LOG_ID, &prepared.call.id.to_string());
+    headers.insert(STEP, HeaderValue::from(prepared.call.step));
     if let Some(limit) = prepared.clamped {
         headers.insert(CLAMPED, HeaderValue::from(limit));
     }
-    headers
+    prepared.cached.tell(headers);
 }
 
 fn insert_text(headers: &mut HeaderMap, name: HeaderName, text: &str) {
     if let Ok(value) = HeaderValue::from_str(text) {
         headers.insert(name, value);
     }
-}
-
-/// An amount in the currency's main unit, to the nano.
-fn dollars(amount: Amount) -> String {
-    let nanos = amount.nanos();
-    let text = format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

@@ -8,17 +8,24 @@
 //! Nothing here knows a provider by name, or the envelope of the management API.
 
 mod answer;
+mod cache;
 mod call;
 mod credential;
 mod error;
 mod meter;
 mod own;
 mod price;
+mod rate;
 mod record;
 mod reserve;
 mod route;
 mod settle;
+mod spend;
+mod tail;
+mod tokens;
+mod translate;
 mod upstream;
+mod worth;
 
 use std::sync::Arc;
 
@@ -27,17 +34,23 @@ use tokio::sync::oneshot;
 use wire::Change;
 
 pub use answer::{Answer, Body, Broken};
+pub use cache::CacheWishes;
 pub use call::{Call, Target, Wishes};
 pub use error::{ProxyError, codes};
 pub use own::Clients as OwnClients;
+pub use translate::Translation;
 pub use upstream::{ClientError, client};
 
 use crate::app::App;
+use crate::catalog::Priced;
+use crate::store::buckets::Ended;
+use cache::Cached;
 use credential::Key;
 use record::Outcome;
 use reserve::Held;
 use route::{Bound, Route};
 use settle::Paid;
+use spend::Reserved;
 
 /// What is owed an answer: to be sent once.
 type Reply = oneshot::Sender<Result<Answer, ProxyError>>;
@@ -50,6 +63,10 @@ struct Prepared {
     route: Option<Route>,
     /// What is paid for in advance.
     credit: Option<Credit>,
+    /// Whether it is answered with a kept answer.
+    cached: Cached,
+    /// What a call that takes no credit counts under its gateway's spend rules.
+    reserved: Option<Reserved>,
     /// The body as it is sent.
     body: Bytes,
     /// The output limit that was put in, where it was lowered.
@@ -86,7 +103,7 @@ async fn drive(app: &Arc<App>, call: Arc<Call>, reply: Reply) {
         Ok(prepared) => ask(app, &prepared, reply).await,
         Err(error) => {
             let log = record::log(app, &call, None, &Outcome::refused(&error));
-            let settled = settle::settle(app, &call, None, log).await;
+            let settled = settle::settle(app, &call, None, None, log).await;
             let _ = reply.send(Err(error));
             settled.map(|_| ())
         }
@@ -102,49 +119,88 @@ async fn drive(app: &Arc<App>, call: Arc<Call>, reply: Reply) {
 
 /// Everything before the provider is asked, the hold last.
 async fn prepare(app: &Arc<App>, call: &Arc<Call>) -> Result<Prepared, ProxyError> {
+    rate::admit(app, call).await?;
     let key = credential::choose(app, call).await?;
     let is_prepaid = key.is_operators();
     // With a key of its own a call is passed on whatever it is: what can't be read is not metered.
-    let route = match route::route(call) {
+    let mut route = match route::route(call) {
         Err(error) if is_prepaid => return Err(error),
         route => route.unwrap_or_default(),
     };
-    let Some(known) = route.as_ref().filter(|_| is_prepaid) else {
-        if is_prepaid {
+    let cached = cache::look(app, call, &key, route.as_ref()).await;
+    let is_hit = cached.hit().is_some();
+    if let Some(known) = route.as_mut().filter(|_| is_prepaid && !is_hit) {
+        known.text_tokens = tokens::count(app, call, known).await;
+    }
+    let Some(known) = route.as_ref().filter(|_| is_prepaid && !is_hit) else {
+        if is_prepaid && !is_hit {
             return Err(not_metered());
         }
-        return Ok(Prepared {
-            call: call.clone(),
-            key,
-            route,
-            credit: None,
-            body: call.body.clone(),
-            clamped: None,
-            hides_usage: false,
-        });
+        return prepare_own(app, call, key, route, cached).await;
     };
     let model = known.model(call, &app.catalog.current())?;
     let markup = crate::billing::markup(app, call.account, &model).await;
     let bound = known.bound(call, model, markup.map_err(ProxyError::internal)?)?;
-    let held = reserve::reserve(app, call, &bound).await?;
+    let held = reserve::reserve(app, call, known, &bound).await?;
     // From here on credit is held: what fails now still has to be settled.
-    let clamped = bound.clamped(held.amount).unwrap_or_default();
+    let (body, clamped, hides_usage) = counted(call, known, &bound, held.amount);
+    Ok(Prepared {
+        call: call.clone(),
+        key,
+        credit: Some(Credit { bound, held }),
+        cached,
+        reserved: None,
+        body,
+        clamped,
+        hides_usage,
+        route,
+    })
+}
+
+/// The same of a call that takes no credit: it is passed on as it came, unless a spend rule counts it. An answer
+/// that is kept costs nothing, whoever's key it would have gone with.
+async fn prepare_own(
+    app: &Arc<App>,
+    call: &Arc<Call>,
+    key: Key,
+    route: Option<Route>,
+    cached: Cached,
+) -> Result<Prepared, ProxyError> {
+    let asks = route.as_ref().filter(|_| cached.hit().is_none());
+    let reserved = spend::reserve_own(app, call, asks).await?;
+    let (body, clamped, hides_usage) = match (&reserved, &route) {
+        (Some(reserved), Some(known)) => counted(call, known, &reserved.bound, reserved.amount),
+        _ => (call.body.clone(), None, false),
+    };
+    Ok(Prepared {
+        call: call.clone(),
+        key,
+        credit: None,
+        cached,
+        reserved,
+        body,
+        clamped,
+        hides_usage,
+        route,
+    })
+}
+
+/// The body as it is sent for a call whose cost is counted: with no more output than `amount` pays for, and in a
+/// stream with its usage, which is hidden where the client hasn't asked for it.
+fn counted(
+    call: &Call,
+    known: &Route,
+    bound: &Bound,
+    amount: ledger::Amount,
+) -> (Bytes, Option<u64>, bool) {
+    let clamped = bound.clamped(amount).unwrap_or_default();
     let hides_usage = known.asked.stream && !known.asked.usage_in_stream;
     let change = Change {
         output_limit: clamped,
         usage_in_stream: hides_usage,
         model: None,
     };
-    let body = changed(call, known, change);
-    Ok(Prepared {
-        call: call.clone(),
-        key,
-        credit: Some(Credit { bound, held }),
-        body,
-        clamped,
-        hides_usage,
-        route,
-    })
+    (changed(call, known, change), clamped, hides_usage)
 }
 
 fn not_metered() -> ProxyError {
@@ -164,8 +220,11 @@ fn changed(call: &Call, route: &Route, change: Change<'_>) -> Bytes {
     changed.map_or_else(|| call.body.clone(), Bytes::from)
 }
 
-/// Asks the provider, passes its answer on and settles.
+/// Asks the provider, unless an answer is kept, passes its answer on and settles.
 async fn ask(app: &Arc<App>, prepared: &Prepared, reply: Reply) -> Result<(), ProxyError> {
+    if let Some(kept) = prepared.cached.hit() {
+        return cache::serve(app, prepared, kept, reply).await;
+    }
     let Prepared {
         call, key, body, ..
     } = prepared;
@@ -182,7 +241,8 @@ async fn ask(app: &Arc<App>, prepared: &Prepared, reply: Reply) -> Result<(), Pr
         Err(error) => {
             let outcome = Outcome::refused(&error);
             let log = record::log(app, call, Some(prepared), &outcome);
-            let settled = settle::settle(app, call, prepared.unpaid(), log).await;
+            let (paid, counted) = prepared.settlement(None);
+            let settled = settle::settle(app, call, paid, counted, log).await;
             let _ = reply.send(Err(error));
             settled.map(|_| ())
         }
@@ -196,18 +256,32 @@ async fn stopped(app: &App) {
     tokio::time::sleep(app.config.gateway.drain).await;
 }
 
+/// Comes when the client has left that waits for a whole answer, and has been gone for as long as one is read on.
+/// An answer that has not begun is waited for whoever has left: its provider writes it all the same, and only what
+/// comes can be charged.
+async fn left(app: &App, reply: &mut Reply) {
+    reply.closed().await;
+    tokio::time::sleep(app.config.gateway.drain).await;
+}
+
 impl Prepared {
-    /// To be settled as a call that costs nothing.
-    fn unpaid(&self) -> Option<Paid<'_>> {
-        self.paid(None)
+    /// How the call's cost is bounded, where that is known.
+    fn bound(&self) -> Option<&Bound> {
+        let own = self.reserved.as_ref().map(|reserved| &reserved.bound);
+        self.credit.as_ref().map(|credit| &credit.bound).or(own)
     }
 
-    fn paid<'a>(&'a self, priced: Option<&'a crate::catalog::Priced>) -> Option<Paid<'a>> {
-        let credit = self.credit.as_ref()?;
-        Some(Paid {
+    /// What it has come to: of the credit that is held, and under its gateway's spend rules. Without a price it
+    /// costs nothing.
+    fn settlement<'a>(&'a self, priced: Option<&'a Priced>) -> (Option<Paid<'a>>, Option<Ended>) {
+        let cost = priced.map(Priced::amount);
+        let own = self.reserved.as_ref().map(|reserved| reserved.ended(cost));
+        let paid = self.credit.as_ref().map(|credit| Paid {
             held: credit.held,
             bound: &credit.bound,
             priced,
-        })
+        });
+        let counted = paid.as_ref().and_then(Paid::counted).or(own);
+        (paid, counted)
     }
 }

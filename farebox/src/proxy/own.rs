@@ -58,6 +58,13 @@ impl Target {
 }
 
 impl Own {
+    /// Shows each header that is sent along with every call. Its value may be a key.
+    pub(super) fn each_header(&self, mut see: impl FnMut(&str, &str)) {
+        for (name, value) in &self.headers {
+            see(name, value.expose_secret());
+        }
+    }
+
     /// Adds what is sent along with every call. A key that the request brings goes before one that is in here.
     ///
     /// # Errors
@@ -168,7 +175,7 @@ mod tests {
             clients.to(destination).unwrap();
             assert_eq!(clients.0.lock().unwrap().len(), kept);
         }
-        for port in 0..2 * CLIENTS_MAX as u16 {
+        for port in 1000..1000 + 2 * u16::try_from(CLIENTS_MAX).unwrap() {
             clients.to(to("c.example", port)).unwrap();
         }
         assert!(clients.0.lock().unwrap().len() <= CLIENTS_MAX);

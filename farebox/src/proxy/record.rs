@@ -8,7 +8,7 @@ use http::header::{CONTENT_TYPE, USER_AGENT};
 use wire::{Report, Used};
 
 use crate::app::App;
-use crate::catalog::Priced;
+use crate::catalog::{CustomCost, Priced};
 use crate::proxy::Prepared;
 use crate::proxy::call::Call;
 use crate::proxy::error::ProxyError;
@@ -28,6 +28,8 @@ pub struct Outcome<'a> {
     pub response_bytes: u64,
     /// When the first of them came.
     pub first_byte: Option<Instant>,
+    /// What the answer says that it is.
+    pub content_type: Option<&'a str>,
     /// The answer, where it is at hand.
     pub response: Option<&'a Bytes>,
     /// What went wrong, for people.
@@ -44,6 +46,7 @@ impl<'a> Outcome<'a> {
             priced: None,
             response_bytes: 0,
             first_byte: None,
+            content_type: None,
             response: None,
             error: Some(&error.message),
         }
@@ -78,7 +81,8 @@ pub fn log(
 fn told(call: &Call, prepared: Option<&Prepared>, outcome: &Outcome<'_>) -> logs::Call {
     let route = prepared.and_then(|prepared| prepared.route.as_ref());
     let reported = outcome.used.and_then(reported);
-    let usage = outcome.priced.map(|priced| &priced.usage).or(reported);
+    let charged = outcome.priced.map(Priced::used);
+    let usage = charged.as_ref().or(reported);
     let tokens = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     let millis = |since: Instant| i64::try_from(since.duration_since(call.begun).as_millis());
     let model = route.map(|route| route.model.clone());
@@ -90,21 +94,23 @@ fn told(call: &Call, prepared: Option<&Prepared>, outcome: &Outcome<'_>) -> logs
         cached: false,
         tokens_in: usage.map(|usage| tokens(usage.input_tokens())),
         tokens_out: usage.map(|usage| tokens(usage.output_tokens())),
-        cost: outcome.priced.map(|priced| priced.charge.amount),
-        custom_cost: false,
+        cost: outcome.priced.map(Priced::amount),
+        custom_cost: outcome
+            .priced
+            .is_some_and(|priced| priced.version == CustomCost::VERSION),
         duration: i64::try_from(call.begun.elapsed().as_millis()).unwrap_or(i64::MAX),
         first_byte: outcome.first_byte.and_then(|at| millis(at).ok()),
         status_code: outcome.status.map(|status| i64::from(status.as_u16())),
         request_type: route.map(|route| route.endpoint.api.name().to_owned()),
         path: call.path.split('?').next().unwrap_or_default().to_owned(),
-        step: Some(0),
+        step: Some(i64::from(call.step)),
         event_id: call.wishes.event_id.clone(),
         user_agent: call.header(&USER_AGENT).map(str::to_owned),
         authentication: call.caller.is_some(),
         key_source: prepared.map_or(KeySource::None, |prepared| prepared.key.source()),
         compatibility: call.compatibility,
         request_content_type: call.header(&CONTENT_TYPE).map(str::to_owned),
-        response_content_type: None,
+        response_content_type: outcome.content_type.map(str::to_owned),
         request_size: i64::try_from(call.body.len()).unwrap_or(i64::MAX),
         response_size: tokens(outcome.response_bytes),
         error: outcome.error.map(str::to_owned),

@@ -1,16 +1,18 @@
 //! Credit is held before the provider hears of a call: as much as the call can cost or, where the gateway lets
-//! calls be cut to what there is, as much as there is. It is one step of the ledger, whatever else goes on.
+//! calls be cut to what there is, as much as there is: of credit, of the account's limit and under the gateway's
+//! spend rules. It is one step of the ledger, whatever else goes on.
 
 use std::sync::Arc;
 
-use ledger::{Account, Amount, Code, Operation, Refusal, TransferId};
+use ledger::{Account, Amount, Code, Operation, Refusal, Timestamp, TransferId};
 
 use crate::app::App;
 use crate::ids;
 use crate::proxy::call::Call;
 use crate::proxy::error::{ProxyError, codes};
-use crate::proxy::route::Bound;
-use crate::store::committer::{CommitError, Entry};
+use crate::proxy::route::{Bound, Route};
+use crate::proxy::spend::{self, Matched};
+use crate::store::committer::CommitError;
 use crate::store::holds;
 
 /// For how long a call's credit is held beyond the longest that a call may take. Who finds it held longer finds
@@ -24,49 +26,86 @@ pub struct Held {
     pub hold: TransferId,
     /// How much.
     pub amount: Amount,
+    /// Whether as much is reserved under a spend rule.
+    pub is_counted: bool,
 }
 
 /// Holds what the call can cost.
 ///
 /// # Errors
 /// Where not even the least that the call can be asked for is there; nothing is held then.
-pub async fn reserve(app: &Arc<App>, call: &Call, bound: &Bound) -> Result<Held, ProxyError> {
-    let hold = hold_of(call);
-    let least = match call.gateway.settings.clamp_max_tokens {
-        true => bound.least,
-        false => bound.most,
-    };
-    let lasts = app.config.gateway.call_max + MARGIN;
+pub async fn reserve(
+    app: &Arc<App>,
+    call: &Call,
+    route: &Route,
+    bound: &Bound,
+) -> Result<Held, ProxyError> {
+    let least = least_of(call, bound);
+    let expires_at = expiry(app);
     let operation = Operation::HoldUpTo {
-        id: hold,
+        id: hold_of(call),
         account: call.account,
         credit: Account::Revenue,
         most: bound.most,
         least,
         code: Code::Usage,
         reference: call.id.to_string(),
-        expires_at: app.now_plus(lasts),
+        expires_at,
     };
-    let entry = Entry {
-        operations: vec![operation],
-        attached: None,
+    let rules = spend::rules_of(call, route, &bound.model);
+    let amount = match rules.is_empty() {
+        true => {
+            let held = app.store.committer.commit_one(operation).await;
+            held.map(|outcome| outcome.transfer.amount)
+        }
+        false => {
+            let amounts = [least, bound.most];
+            spend::reserve(app, call, &rules, amounts, expires_at, Some(operation)).await
+        }
     };
-    match app.store.committer.commit(entry).await {
-        Ok(outcomes) => {
-            let held = outcomes.first().map(|outcome| outcome.transfer.amount);
-            let amount = held.ok_or_else(|| ProxyError::internal("a hold has no outcome"))?;
-            Ok(Held { hold, amount })
-        }
-        Err(CommitError::Refused(refused)) => {
-            Err(explain(app, call, least, refused.refusal).await?)
-        }
-        Err(error) => Err(error.into()),
+    match amount {
+        Ok(amount) => Ok(Held {
+            hold: hold_of(call),
+            amount,
+            is_counted: !rules.is_empty(),
+        }),
+        Err(error) => Err(refused(app, call, route, &rules, least, error).await?),
     }
+}
+
+/// Less than this is of no use: all that the call can cost, where its gateway lets no call be cut.
+pub fn least_of(call: &Call, bound: &Bound) -> Amount {
+    match call.gateway.settings.clamp_max_tokens {
+        true => bound.least,
+        false => bound.most,
+    }
+}
+
+/// When a call that begins now is over, whatever happens.
+pub fn expiry(app: &App) -> Timestamp {
+    app.now_plus(app.config.gateway.call_max + MARGIN)
 }
 
 /// The hold of a call: always the same one, so that whoever settles needs to be told nothing else.
 pub fn hold_of(call: &Call) -> TransferId {
     ids::transfer_for("call", &call.id.to_string())
+}
+
+async fn refused(
+    app: &Arc<App>,
+    call: &Call,
+    route: &Route,
+    rules: &[Matched<'_>],
+    least: Amount,
+    error: CommitError,
+) -> Result<ProxyError, ProxyError> {
+    match error {
+        CommitError::Refused(refused) => explain(app, call, least, refused.refusal).await,
+        CommitError::OverLimit(over) => {
+            Ok(spend::refusal(app, call, route, rules, &over, least).await?)
+        }
+        error => Err(error.into()),
+    }
 }
 
 async fn explain(

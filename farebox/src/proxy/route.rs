@@ -1,14 +1,15 @@
 //! What a call asks for, and the most that it can cost. Pure: it reads the request and the catalogue, and
 //! decides nothing about money that is there.
 //!
-//! The bound is safe rather than close. Text is counted by its bytes where there is no tokenizer, since no token
-//! is shorter than a byte; what the request leaves open is taken for the most that its model can do.
+//! The bound is safe rather than close. Text is counted by its bytes where it is short or there is no tokenizer
+//! (`tokens`), since no token is shorter than a byte; what the request leaves open is taken for the most that its
+//! model can do.
 
 use std::sync::Arc;
 
 use ledger::rates::{Card, Markup, affordable, charge, dearest};
 use ledger::{Amount, Basis, Kind, Unit, Usage};
-use wire::{Asked, Endpoint};
+use wire::{Asked, Endpoint, Unreadable};
 
 use crate::catalog::{Catalog, Model, output_tokens_max};
 use crate::proxy::call::Call;
@@ -50,6 +51,8 @@ pub struct Route {
     pub asked: Asked,
     /// The model's name in the request.
     pub model: String,
+    /// The most tokens that its text is, where they have been counted.
+    pub text_tokens: Option<u64>,
 }
 
 /// A call whose cost is bounded.
@@ -86,25 +89,38 @@ pub fn route(call: &Call) -> Result<Option<Route>, ProxyError> {
     let Some(endpoint) = Endpoint::find(&call.target.slug, &call.path) else {
         return Ok(None);
     };
-    let content_type = call.headers.get(http::header::CONTENT_TYPE);
-    let content_type = content_type.and_then(|value| value.to_str().ok());
-    let asked = wire::ask(
-        &endpoint,
-        content_type.unwrap_or("application/json"),
-        &call.body,
-        &mut |_| (),
-    );
+    let asked = ask(call, &endpoint, &mut |_| ());
     let asked =
         asked.map_err(|error| ProxyError::bad_request(codes::BAD_FORMAT, error.to_string()))?;
     let Some(model) = asked.model.clone() else {
         let message = "the request names no model: add model";
         return Err(ProxyError::bad_request(codes::BAD_FORMAT, message));
     };
+    // It could be kept in no log, and is none that there is.
+    if model.contains('\0') {
+        let message = "the model's name has the character U+0000: leave it out";
+        return Err(ProxyError::bad_request(codes::BAD_FORMAT, message));
+    }
     Ok(Some(Route {
         endpoint,
         asked,
         model,
+        text_tokens: None,
     }))
+}
+
+/// Reads the body; `text` is handed every piece of text that the model is to read.
+///
+/// # Errors
+/// Where it is not what the API takes.
+pub fn ask(
+    call: &Call,
+    endpoint: &Endpoint,
+    text: &mut dyn FnMut(&str),
+) -> Result<Asked, Unreadable> {
+    let content_type = call.header(&http::header::CONTENT_TYPE);
+    let content_type = content_type.unwrap_or("application/json");
+    wire::ask(endpoint, content_type, &call.body, text)
 }
 
 impl Route {
@@ -195,8 +211,11 @@ impl Route {
         if input.is_open {
             return CONTEXT_TOKENS_MAX;
         }
+        let counted = self.text_tokens.unwrap_or(input.text_bytes);
+        let over = input.text_bytes.saturating_sub(counted);
         let shown = input
             .text_tokens_max()
+            .saturating_sub(over)
             .saturating_add(input.images.saturating_mul(IMAGE_TOKENS_MAX))
             .saturating_add(input.audio_bytes / AUDIO_BYTES_PER_TOKEN)
             .saturating_add(input.file_bytes);
@@ -242,10 +261,9 @@ impl Bound {
             }
         }
         let input = &route.asked.input;
-        let text = input
-            .text_bytes
-            .div_ceil(BYTES_PER_TOKEN)
-            .saturating_add(input.tokens);
+        let text = input.text_bytes.div_ceil(BYTES_PER_TOKEN);
+        let text = route.text_tokens.unwrap_or(text);
+        let text = text.saturating_add(input.tokens);
         let images = input.images.saturating_mul(IMAGE_TOKENS_LIKELY);
         let read = text
             .saturating_add(images)

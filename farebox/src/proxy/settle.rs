@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledger::{Account, Amount, Basis, Code, Operation, TransferId};
+use ledger::{Account, Amount, Basis, Code, Operation, Outcome, TransferId};
 
 use crate::app::App;
 use crate::billing::explanation;
@@ -17,6 +17,7 @@ use crate::proxy::call::Call;
 use crate::proxy::error::ProxyError;
 use crate::proxy::reserve::Held;
 use crate::proxy::route::Bound;
+use crate::store::buckets::Ended;
 use crate::store::charges::{self, NewCharge};
 use crate::store::committer::{Attached, CommitError, Entry};
 use crate::store::logs::{NewCall, NewLog};
@@ -40,7 +41,17 @@ pub struct Paid<'a> {
     pub priced: Option<&'a Priced>,
 }
 
-/// Settles a call, and writes its log. Without anything held there is only the log.
+/// What a call has come to, durably.
+#[derive(Clone, Copy, Debug)]
+pub struct Settled {
+    /// What was taken.
+    pub charged: Amount,
+    /// What its account has available right after; nothing where nothing was held.
+    pub available: Option<Amount>,
+}
+
+/// Settles a call, and writes its log. Without anything held there is only the log. `counted` is what it has come
+/// to under its gateway's spend rules, where it has reserved something there.
 ///
 /// # Errors
 /// [`ProxyError`] where the store failed; the same again is harmless.
@@ -48,8 +59,9 @@ pub async fn settle(
     app: &Arc<App>,
     call: &Call,
     paid: Option<Paid<'_>>,
+    counted: Option<Ended>,
     log: Option<NewLog>,
-) -> Result<Amount, ProxyError> {
+) -> Result<Settled, ProxyError> {
     let mut operations = Vec::new();
     let mut charge = None;
     if let Some(paid) = &paid {
@@ -67,18 +79,28 @@ pub async fn settle(
             "a call cost more than was held for it: its bound was wrong, and the rest is written off"
         );
     }
-    if log.is_none() && operations.is_empty() {
-        return Ok(charged);
+    if log.is_none() && operations.is_empty() && counted.is_none() {
+        return Ok(Settled {
+            charged,
+            available: None,
+        });
     }
-    let attached = Attached::Call(Box::new(NewCall {
+    let new = Box::new(NewCall {
         id: call.id,
         account: call.account,
         gateway: call.gateway.seq,
         charge,
         log,
-    }));
-    write(app, call, &operations, &attached).await?;
-    Ok(charged)
+    });
+    let attached = match counted {
+        Some(ended) => Attached::CountedCall(new, ended),
+        None => Attached::Call(new),
+    };
+    let outcomes = write(app, call, &operations, &attached).await?;
+    Ok(Settled {
+        charged,
+        available: outcomes.first().and_then(|outcome| outcome.available),
+    })
 }
 
 /// Writes it, again after a while where the store fails: the provider has been paid, and the same transfers
@@ -88,7 +110,7 @@ async fn write(
     call: &Call,
     operations: &[Operation],
     attached: &Attached,
-) -> Result<(), ProxyError> {
+) -> Result<Vec<Outcome>, ProxyError> {
     let mut pauses = PAUSES.iter();
     loop {
         let entry = Entry {
@@ -100,15 +122,22 @@ async fn write(
                 tracing::warn!(call = %call.id, %error, "a call is not settled yet");
                 tokio::time::sleep(*pause).await;
             }
-            (written, _) => return written.map(|_| ()).map_err(ProxyError::from),
+            (written, _) => return written.map_err(ProxyError::from),
         }
     }
 }
 
 impl Paid<'_> {
+    /// What it counts under its gateway's spend rules: what is taken for it.
+    pub fn counted(&self) -> Option<Ended> {
+        self.held.is_counted.then(|| Ended {
+            id: self.held.hold,
+            cost: self.charged(),
+        })
+    }
+
     fn cost(&self) -> Amount {
-        self.priced
-            .map_or(Amount::ZERO, |priced| priced.charge.amount)
+        self.priced.map_or(Amount::ZERO, Priced::amount)
     }
 
     /// What is taken: never more than was held, so that no call takes a customer below zero.
@@ -152,12 +181,13 @@ fn postings(call: &Call, paid: &Paid<'_>) -> Vec<Operation> {
 }
 
 fn explained(call: &Call, paid: &Paid<'_>, priced: &Priced) -> NewCharge {
-    let units = priced.usage.iter();
+    let used = priced.used();
     let terms = priced.usage.terms.iter();
     NewCharge {
         provider: call.target.provider.slug.to_owned(),
         model: paid.bound.model.id.clone(),
-        units: units
+        units: used
+            .iter()
             .map(|(unit, quantity)| (unit.name().to_owned(), quantity))
             .collect(),
         terms: terms
@@ -167,7 +197,7 @@ fn explained(call: &Call, paid: &Paid<'_>, priced: &Priced) -> NewCharge {
             Basis::Reported => charges::Basis::Reported,
             Basis::Estimated => charges::Basis::Estimated,
         },
-        cost: Some(priced.charge.amount),
+        cost: Some(priced.amount()),
         charged: paid.charged(),
         overrun: paid.overrun(),
         rate: Some(priced.version.clone()),

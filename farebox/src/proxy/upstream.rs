@@ -76,7 +76,8 @@ pub fn client(config: &ProvidersConfig) -> Result<reqwest::Client, ClientError> 
     if let Some(slug) = cut.find(|slug| !may_be_cut(slug)) {
         return Err(ClientError::Unknown(slug.clone()));
     }
-    for slug in config.keys.keys().chain(config.urls.keys()) {
+    let named = config.keys.keys().chain(config.zdr_keys.keys());
+    for slug in named.chain(config.urls.keys()) {
         // Azure's address is chosen by the caller, who must not be able to choose where the key goes.
         let known = catalog::provider(slug).filter(|known| known.slug == slug);
         if known.is_none_or(|known| known.base == BaseUrl::AzureOpenAi) {

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::ids;
 use crate::store::db::{Db, Tx};
-use crate::store::{StoreError, charges, journal, ledger_rows as rows, spending};
+use crate::store::{StoreError, buckets, charges, journal, ledger_rows as rows, spending};
 
 /// What was looked at and what was found wrong.
 #[derive(Debug, Default, Serialize)]
@@ -94,6 +94,7 @@ pub async fn check(db: &Db) -> Result<Audit, StoreError> {
     compare_balances(&mut tx, &mut audit, &replayed).await?;
     compare_holds(&mut tx, &mut audit, &replayed).await?;
     compare_hours(&mut tx, &mut audit, hours).await?;
+    compare_buckets(&mut tx, &mut audit).await?;
     compare_topups(&mut tx, &mut audit, credits).await?;
     taken.compare(&mut tx, &mut audit).await?;
     compare_charges(&mut tx, &mut audit).await?;
@@ -183,6 +184,20 @@ async fn compare_hours(
     for (account, hour) in expected.into_keys() {
         let row = format!("usage_hours {account} {hour}");
         audit.wrong(row, "there are transfers and no row");
+    }
+    Ok(())
+}
+
+/// Every sum of a spend rule's bucket is the one before with what was spent, and no call that is over has
+/// anything reserved.
+async fn compare_buckets(tx: &mut Tx, audit: &mut Audit) -> Result<(), StoreError> {
+    for row in buckets::broken_sums(tx).await? {
+        let what = "its total is not the one before with its amount";
+        audit.wrong(format!("bucket_spend {row}"), what);
+    }
+    for row in buckets::left_over(tx).await? {
+        let what = "its call is over and still has it reserved";
+        audit.wrong(format!("bucket_reservations {row}"), what);
     }
     Ok(())
 }

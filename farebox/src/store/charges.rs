@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use ledger::{AccountId, Amount, TransferId};
+use ledger::{AccountId, Amount, Timestamp, TransferId};
 
 use crate::ids::LogId;
 use crate::store::StoreError;
@@ -155,16 +155,54 @@ pub async fn find_anybodys(db: &Db, id: LogId) -> Result<Option<Charge>, StoreEr
     found.map(charge).transpose()
 }
 
-/// At most `limit` charges of anybody's with ids after this one, in their order: for the operator, to be
-/// gone through from `LogId::first_at` on.
+/// Which charges are wanted, by when their calls came in.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// From when on.
+    pub since: Timestamp,
+    /// Until when, exclusive; to the end if not given.
+    pub until: Option<Timestamp>,
+    /// Whose; everybody's if not given.
+    pub account: Option<AccountId>,
+}
+
+/// How many charges are read at a time.
+const PAGE: i64 = 1000;
+
+/// Hands over the charges of a span one by one, in their order: for the operator.
 ///
 /// # Errors
-/// [`StoreError::Database`].
-pub async fn after(db: &Db, id: LogId, limit: i64) -> Result<Vec<Charge>, StoreError> {
-    let sql = format!("{SELECT} WHERE id > $1 ORDER BY id LIMIT $2");
-    let params = [id.to_string().into(), limit.into()];
-    let found = db.query(&sql, &params).await?;
-    found.into_iter().map(charge).collect()
+/// [`StoreError::Database`], or what `each` answers.
+pub async fn each<E: From<StoreError>>(
+    db: &Db,
+    of: Span,
+    mut each: impl FnMut(Charge) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut sql = format!("{SELECT} WHERE id > $1");
+    let mut params: Vec<Value> = vec![LogId::first_at(of.since).to_string().into()];
+    if let Some(until) = of.until {
+        params.push(LogId::first_at(until).to_string().into());
+        sql.push_str(&format!(" AND id < ${}", params.len()));
+    }
+    if let Some(account) = of.account {
+        params.push(account.to_string().into());
+        sql.push_str(&format!(" AND account_id = ${}", params.len()));
+    }
+    sql.push_str(&format!(" ORDER BY id LIMIT {PAGE}"));
+    loop {
+        let page = db.query(&sql, &params).await?;
+        let is_last = i64::try_from(page.len()).is_ok_and(|len| len < PAGE);
+        for row in page {
+            let found = charge(row)?;
+            if let Some(after) = params.first_mut() {
+                *after = found.id.to_string().into();
+            }
+            each(found)?;
+        }
+        if is_last {
+            return Ok(());
+        }
+    }
 }
 
 /// Charges that have taken something else than their transfers say, or have none; with how many there are in

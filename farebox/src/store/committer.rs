@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ledger::{
-    AccountId, Amount, Balances, Book, Changes, Limit, Operation, Outcome, Refused, Timestamp,
+    AccountId, Amount, Balances, Book, Changes, Limit, Operation, Outcome, Over, Refused, Timestamp,
 };
 use tokio::sync::{mpsc, oneshot};
 
+use crate::store::buckets::{self, Ended, Reserve, Working};
 use crate::store::bulk::{Lock, Lookup, Write};
 use crate::store::db::{Db, Tx};
 use crate::store::hold_requests::{self, NewCapture, NewHold};
@@ -30,6 +31,9 @@ pub enum CommitError {
     /// The ledger's rules refuse it. Nothing of the group was written.
     #[error("{0}")]
     Refused(Refused),
+    /// These spend rules of a gateway leave less than a call needs at least. Nothing was written.
+    #[error("the spend rules of a gateway leave less than a call needs: {0:?}")]
+    OverLimit(Vec<Over>),
     /// The store failed. Whether the group was written is unknown: ask again with the same ids.
     #[error(transparent)]
     Store(#[from] Arc<StoreError>),
@@ -64,6 +68,11 @@ pub enum Attached {
     Reversal(Box<reversals::Move>),
     /// A call through a gateway: why it was charged, and its log.
     Call(Box<NewCall>),
+    /// The same of a call that has reserved something under its gateway's rules, and what it counts there.
+    CountedCall(Box<NewCall>, Ended),
+    /// What a call reserves under its gateway's rules: as much as they leave. What the entry's first operation
+    /// holds is lowered to it; without one, no credit is held.
+    Reserve(Box<Reserve>),
 }
 
 /// What one caller wants done, all or none.
@@ -76,7 +85,45 @@ pub struct Entry {
     pub attached: Option<Attached>,
 }
 
-type Answer = Result<Vec<Outcome>, CommitError>;
+impl Entry {
+    fn reserve(&self) -> Option<&Reserve> {
+        match &self.attached {
+            Some(Attached::Reserve(reserve)) => Some(reserve),
+            _ => None,
+        }
+    }
+
+    fn ended(&self) -> Option<(AccountId, &Ended)> {
+        match &self.attached {
+            Some(Attached::CountedCall(call, ended)) => Some((call.account, ended)),
+            _ => None,
+        }
+    }
+
+    /// Whose rows are locked: all that it changes is theirs.
+    fn customers(&self) -> impl Iterator<Item = AccountId> {
+        let counts = self.ended().map(|(account, _)| account);
+        let reserves = self.reserve().map(|reserve| reserve.account);
+        let operations = self.operations.iter().flat_map(Operation::customers);
+        operations.chain(counts).chain(reserves)
+    }
+}
+
+/// What has been done for an entry.
+struct Done {
+    outcomes: Vec<Outcome>,
+    /// What was reserved, where that was asked for.
+    reserved: Option<Amount>,
+}
+
+impl Done {
+    /// Whether it was done now, and not by an earlier call.
+    fn is_new(&self) -> bool {
+        self.outcomes.is_empty() || self.outcomes.iter().any(Outcome::is_new)
+    }
+}
+
+type Answer = Result<Done, CommitError>;
 
 struct Waiting {
     entry: Entry,
@@ -146,7 +193,29 @@ impl Committer {
     ///
     /// # Errors
     /// [`CommitError`]; after [`CommitError::Store`] the same entry may be asked again.
-    pub async fn commit(&self, entry: Entry) -> Answer {
+    pub async fn commit(&self, entry: Entry) -> Result<Vec<Outcome>, CommitError> {
+        Ok(self.ask(entry).await?.outcomes)
+    }
+
+    /// Reserves as much as a call's rules leave and, with a [`Operation::HoldUpTo`], holds as much of it as there
+    /// is credit for. Answers how much that is.
+    ///
+    /// # Errors
+    /// [`CommitError`]; with [`CommitError::OverLimit`] and [`CommitError::Refused`] nothing is held or reserved.
+    pub async fn reserve(
+        &self,
+        reserve: Reserve,
+        hold: Option<Operation>,
+    ) -> Result<Amount, CommitError> {
+        let entry = Entry {
+            operations: hold.into_iter().collect(),
+            attached: Some(Attached::Reserve(Box::new(reserve))),
+        };
+        let done = self.ask(entry).await?;
+        done.reserved.ok_or_else(|| StoreError::Closed.into())
+    }
+
+    async fn ask(&self, entry: Entry) -> Answer {
         let (reply, answer) = oneshot::channel();
         self.queue
             .send(Waiting { entry, reply })
@@ -232,7 +301,7 @@ async fn commit_group(context: &Context, entries: &[&Entry]) -> Vec<Answer> {
 }
 
 async fn try_group(context: &Context, entries: &[&Entry]) -> Result<Vec<Answer>, StoreError> {
-    let (mut tx, mut book, limits) = begin(&context.db, entries).await?;
+    let (mut tx, mut book, mut buckets, limits) = begin(&context.db, entries).await?;
     // Read after the rows are locked, so that on a busy server no hold is posted past its expiry.
     let now = (context.clock)();
     // After the lock too: what another node has settled is in the sums, and nobody can settle more
@@ -241,37 +310,73 @@ async fn try_group(context: &Context, entries: &[&Entry]) -> Result<Vec<Answer>,
         let spending = spending::spending(&mut tx, account, limit, now).await?;
         book.load_spending(account, spending);
     }
+    let reserves = entries.iter().filter_map(|entry| entry.reserve());
+    buckets.load(&mut tx, reserves, now).await?;
     let mut answers = Vec::with_capacity(entries.len());
     let mut attached = Vec::new();
     for entry in entries {
-        let answer = book.apply(&entry.operations, now);
-        if let (Ok(outcomes), Some(row)) = (&answer, &entry.attached)
-            && (outcomes.is_empty() || outcomes.iter().any(Outcome::is_new))
+        let answer = apply(&mut book, &mut buckets, entry, now);
+        if let (Ok(done), Some(row)) = (&answer, &entry.attached)
+            && done.is_new()
         {
             attached.push(row);
         }
-        answers.push(answer.map_err(CommitError::Refused));
+        answers.push(answer);
     }
     let mut notes = Notes::default();
     for row in attached {
         write_attached(&mut tx, &mut notes, &book, row, now).await?;
     }
-    tx.insert_and_commit(&writes(&book.take_changes(), notes))
+    let counted = buckets.end(&mut tx).await?;
+    tx.insert_and_commit(&writes(&book.take_changes(), notes, counted))
         .await?;
     Ok(answers)
 }
 
+/// Applies one entry, all or none: what a call's rules leave first, then the book's own rules.
+fn apply(book: &mut Book, buckets: &mut Working, entry: &Entry, now: Timestamp) -> Answer {
+    let Some(reserve) = entry.reserve() else {
+        let outcomes = book.apply(&entry.operations, now);
+        let done = Done {
+            outcomes: outcomes.map_err(CommitError::Refused)?,
+            reserved: None,
+        };
+        if let Some((_, ended)) = entry.ended().filter(|_| done.is_new()) {
+            buckets.settle(ended, now);
+        }
+        return Ok(done);
+    };
+    let granted = buckets.grant(reserve, now);
+    let granted = granted.map_err(CommitError::OverLimit)?;
+    let operations = entry.operations.iter();
+    let lowered: Vec<_> = operations
+        .map(|operation| operation.clone().lowered_to(granted))
+        .collect();
+    let outcomes = book.apply(&lowered, now).map_err(CommitError::Refused)?;
+    let held = outcomes.first().map(|outcome| outcome.transfer.amount);
+    let done = Done {
+        outcomes,
+        reserved: Some(held.unwrap_or(granted)),
+    };
+    if done.is_new() {
+        buckets.reserve(reserve, held.unwrap_or(granted));
+    }
+    Ok(done)
+}
+
 /// An open transaction, what was found in it, and the limits of those who spend.
-type Begun = (Tx, Book, Vec<(AccountId, Limit)>);
+type Begun = (Tx, Book, Working, Vec<(AccountId, Limit)>);
 
 /// Begins a transaction and reads what the operations need into a working set. On PostgreSQL the
 /// customers' rows are locked, in the order of their ids, before anything else is read.
 async fn begin(db: &Db, entries: &[&Entry]) -> Result<Begun, StoreError> {
     let operations = || entries.iter().flat_map(|entry| &entry.operations);
-    let customers = texts(operations().flat_map(Operation::customers));
+    let customers = texts(entries.iter().flat_map(|entry| entry.customers()));
     let ids = texts(operations().map(Operation::id));
     let holds = texts(operations().filter_map(Operation::hold));
     let spenders = texts(operations().filter_map(Operation::spender));
+    let ended = entries.iter().filter_map(|entry| entry.ended());
+    let ended = texts(ended.map(|(_, ended)| ended.id));
     let lookup = |select, key, ids, lock| Lookup {
         select,
         key,
@@ -288,6 +393,7 @@ async fn begin(db: &Db, entries: &[&Entry]) -> Result<Begun, StoreError> {
         lookup(rows::SELECT_TRANSFERS, "id", ids, Lock::No),
         lookup(rows::SELECT_HOLDS, "id", holds, Lock::No),
         lookup(spending::SELECT, "account_id", spenders, Lock::No),
+        lookup(buckets::SELECT_RESERVED, "id", ended, Lock::No),
     ];
     let (tx, found) = db.begin_with(&lookups).await?;
     let mut found = found.into_iter();
@@ -305,7 +411,12 @@ async fn begin(db: &Db, entries: &[&Entry]) -> Result<Begun, StoreError> {
         book.load_hold(rows::hold(row)?);
     }
     let limits = next().into_iter().map(spending::limit);
-    Ok((tx, book, limits.collect::<Result<_, _>>()?))
+    let limits = limits.collect::<Result<_, _>>()?;
+    let mut buckets = Working::default();
+    for row in next() {
+        buckets.load_reserved(row)?;
+    }
+    Ok((tx, book, buckets, limits))
 }
 
 /// The ids as they are stored, once each and in order.
@@ -325,7 +436,7 @@ struct Notes {
     logs: logs::Rows,
 }
 
-fn writes(changes: &Changes, notes: Notes) -> [Write<'static>; 11] {
+fn writes(changes: &Changes, notes: Notes, counted: buckets::Written) -> [Write<'static>; 13] {
     let transfers = changes.transfers.iter().map(rows::transfer_values);
     let holds = changes.holds.iter().map(rows::hold_values);
     let balances = changes.balances.iter().map(rows::balances_values);
@@ -339,6 +450,8 @@ fn writes(changes: &Changes, notes: Notes) -> [Write<'static>; 11] {
             &spending::ADD_HOURS,
             spending::hours_values(&changes.transfers),
         ),
+        write(&buckets::ADD_SPEND, counted.spend),
+        write(&buckets::INSERT_RESERVATIONS, counted.reservations),
         write(&hold_requests::INSERT_HOLDS, notes.holds),
         write(&hold_requests::INSERT_CAPTURES, notes.captures),
         write(&charges::INSERT, notes.charges),
@@ -372,7 +485,8 @@ async fn write_attached(
             reversals::write_move(tx, planned, now).await?;
             reversals::guard_auto_topup(tx, planned, available, now).await?;
         }
-        Attached::Call(call) => {
+        Attached::Reserve(_) => {}
+        Attached::Call(call) | Attached::CountedCall(call, _) => {
             if let Some(charge) = &call.charge {
                 notes.charges.push(charges::values(call, charge)?);
             }

@@ -96,6 +96,40 @@ impl Db {
         }
     }
 
+    /// Runs one statement, reading or writing, on a table that may be lost in a crash: on SQLite it is in
+    /// memory, on PostgreSQL not logged. Nothing waits for a disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn query_volatile(
+        &self,
+        sql: &str,
+        params: &[Value],
+    ) -> Result<Vec<Row>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.query_volatile(sql, params),
+            Self::Postgres(pool) => query_postgres(&pool.get().await?, sql, params).await,
+        }
+    }
+
+    /// The same alone among all statements of this kind with the same lock, on whatever node.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn query_volatile_alone(
+        &self,
+        lock: i64,
+        sql: &str,
+        params: &[Value],
+    ) -> Result<Vec<Row>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.query_volatile(sql, params),
+            Self::Postgres(pool) => {
+                postgres::query_alone(&pool.get().await?, lock, sql, params).await
+            }
+        }
+    }
+
     /// Runs one writing statement in a transaction of its own; returns how many rows it changed.
     ///
     /// # Errors

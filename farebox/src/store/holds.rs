@@ -1,6 +1,6 @@
 //! Reading balances and holds. They are written by the committer only.
 
-use ledger::{AccountId, Balances, Hold, Timestamp};
+use ledger::{AccountId, Balances, Hold, Timestamp, TransferId};
 
 use crate::store::db::Db;
 use crate::store::{StoreError, ledger_rows as rows};
@@ -22,6 +22,16 @@ pub async fn standing(db: &Db, account: AccountId) -> Result<(Balances, bool), S
     let row = db.query_opt(&sql, &[account.to_string().into()]).await?;
     let found = row.map(rows::standing).transpose()?;
     Ok(found.map_or_else(Default::default, |(_, balances, frozen)| (balances, frozen)))
+}
+
+/// A hold of anybody's: for the operator.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn find(db: &Db, id: TransferId) -> Result<Option<Hold>, StoreError> {
+    let sql = format!("{} WHERE id = $1", rows::SELECT_HOLDS);
+    let found = db.query_opt(&sql, &[id.to_string().into()]).await?;
+    found.map(rows::hold).transpose()
 }
 
 /// Open holds whose time has run out, of any account: for the job that releases them.

@@ -46,6 +46,19 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "markups",
         include_str!("../../migrations/0009_markups.sql"),
     ),
+    (
+        10,
+        "cache_and_rates",
+        concat!(
+            include_str!("../../migrations/0010_cached_answers.sql"),
+            include_str!("../../migrations/0010_rate_counts.sql")
+        ),
+    ),
+    (
+        11,
+        "spend_rules",
+        include_str!("../../migrations/0011_spend_rules.sql"),
+    ),
 ];
 
 /// A number of our own among PostgreSQL's advisory locks: two nodes that start at once take turns.
@@ -73,7 +86,9 @@ pub async fn migrate(db: &Db) -> Result<Vec<&'static str>, StoreError> {
     refuse_newer(version)?;
     let mut applied = Vec::new();
     for (number, name, text) in MIGRATIONS.iter().filter(|(number, ..)| *number > version) {
-        let script = text.replace("{SEQUENCE}", sequence(db));
+        let script = text
+            .replace("{SEQUENCE}", sequence(db))
+            .replace("{UNLOGGED}", unlogged(db));
         tx.script(&script)
             .await
             .map_err(|error| StoreError::Migration(format!("{name}: {error}")))?;
@@ -102,5 +117,12 @@ fn sequence(db: &Db) -> &'static str {
         // AUTOINCREMENT: a number is never used twice, even after the newest row has gone.
         Db::Sqlite(_) => "INTEGER PRIMARY KEY AUTOINCREMENT",
         Db::Postgres(_) => "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+    }
+}
+
+fn unlogged(db: &Db) -> &'static str {
+    match db {
+        Db::Sqlite(_) => "",
+        Db::Postgres(_) => "UNLOGGED",
     }
 }

@@ -6,7 +6,9 @@
 pub mod accounts;
 pub mod audit;
 pub mod auto_topups;
+pub mod buckets;
 pub mod bulk;
+pub mod cache;
 pub mod charges;
 pub mod committer;
 pub mod custom_providers;
@@ -28,6 +30,7 @@ pub mod migrate;
 mod pattern;
 mod postgres;
 pub mod provider_configs;
+pub mod rates;
 pub mod reversals;
 pub mod secrets;
 pub mod settings;

@@ -5,7 +5,7 @@ use std::error::Error;
 use deadpool_postgres::{
     Client, Hook, HookError, Manager, ManagerConfig, Pool, QueueMode, RecyclingMethod,
 };
-use futures_util::future::{join, join_all};
+use futures_util::future::{join, join_all, join4};
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
@@ -158,6 +158,33 @@ pub(super) async fn query_long(
     let statement = tokio_postgres::Client::prepare(client, sql).await?;
     let rows = client.query(&statement, &self::params(params)).await?;
     rows.iter().map(row).collect()
+}
+
+/// Runs a statement in a transaction of its own, alone among those with the same lock, in one way to the
+/// server. What it reads is what the one before it has left: each statement begins after the lock is had.
+pub(super) async fn query_alone(
+    client: &Client,
+    lock: i64,
+    sql: &str,
+    params: &[Value],
+) -> Result<Vec<Row>, StoreError> {
+    const LOCK: &str = "SELECT pg_advisory_xact_lock($1)::text";
+    let locking = client.prepare_cached(LOCK).await?;
+    let statement = client.prepare_cached(sql).await?;
+    let (lock, params) = ([Value::Int(lock)], self::params(params));
+    let lock = self::params(&lock);
+    let (begun, locked, found, committed) = join4(
+        client.batch_execute("BEGIN"),
+        client.query(&locking, &lock),
+        client.query(&statement, &params),
+        client.batch_execute("COMMIT"),
+    )
+    .await;
+    begun?;
+    locked?;
+    let found = found?;
+    committed?;
+    found.iter().map(row).collect()
 }
 
 /// Runs a writing statement whose `$1` are the keys; returns how many rows it changed.

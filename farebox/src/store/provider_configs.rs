@@ -132,6 +132,18 @@ pub async fn for_call(
     found.map(config).transpose()
 }
 
+/// The providers for which the gateway has a key.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn providers(db: &Db, of: &Gateway) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT DISTINCT provider FROM provider_configs \
+         WHERE gateway = $1 AND account_id = $2 ORDER BY provider";
+    let params = [of.seq.into(), of.account.to_string().into()];
+    let found = db.query(sql, &params).await?;
+    found.into_iter().map(|mut row| row.text()).collect()
+}
+
 /// The aliases of the gateway's keys for a provider, in their order.
 ///
 /// # Errors

@@ -25,12 +25,17 @@ const STATEMENT_CACHE: usize = 128;
 /// default of 4 MB would be reached by every few large groups.
 const CHECKPOINT_PAGES: i64 = 8000;
 
+/// The tables of the database in memory.
+const VOLATILE: &str = include_str!("../../migrations/0010_rate_counts.sql");
+
 /// An open database file.
 #[derive(Debug)]
 pub struct Sqlite {
     path: PathBuf,
     pub(super) writer: Arc<AsyncMutex<Connection>>,
     readers: Mutex<Vec<Connection>>,
+    /// A database in memory, for what is worth nothing after this process.
+    volatile: Mutex<Connection>,
     /// Held for as long as the database is open; the system lets go of it when the process dies.
     _lock: Option<File>,
 }
@@ -43,7 +48,7 @@ impl Sqlite {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let lock = lock_out_others(path)?;
         let writer = connect(path, OpenFlags::default())?;
-        Ok(Self::over(path, writer, Some(lock)))
+        Self::over(path, writer, Some(lock))
     }
 
     /// Opens the file for reading only, beside a process that may be serving it: write-ahead logging
@@ -56,16 +61,33 @@ impl Sqlite {
         let reader = Connection::open_with_flags(path, flags).map_err(|error| {
             StoreError::Database(format!("can't open {}: {error}", path.display()))
         })?;
-        Ok(Self::over(path, reader, None))
+        Self::over(path, reader, None)
     }
 
-    fn over(path: &Path, writer: Connection, lock: Option<File>) -> Self {
-        Self {
+    fn over(path: &Path, writer: Connection, lock: Option<File>) -> Result<Self, StoreError> {
+        let volatile = Connection::open_in_memory()?;
+        volatile.execute_batch(&VOLATILE.replace("{UNLOGGED}", ""))?;
+        Ok(Self {
             path: path.to_owned(),
             writer: Arc::new(AsyncMutex::new(writer)),
             readers: Mutex::new(Vec::new()),
+            volatile: Mutex::new(volatile),
             _lock: lock,
-        }
+        })
+    }
+
+    /// Runs one statement on the database in memory, which is nobody else's meanwhile.
+    pub(super) fn query_volatile(
+        &self,
+        sql: &str,
+        params: &[Value],
+    ) -> Result<Vec<Row>, StoreError> {
+        let volatile = self.volatile.lock();
+        query(
+            &volatile.unwrap_or_else(PoisonError::into_inner),
+            sql,
+            params,
+        )
     }
 
     /// Runs one reading statement on a connection of its own.

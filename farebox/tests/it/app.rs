@@ -206,6 +206,22 @@ impl TestApp {
         Some(App::start(config, clock(&self.ahead)).await.unwrap())
     }
 
+    /// The same for calls to models, with its address.
+    pub async fn another_gateway(&self) -> Option<(Arc<App>, String)> {
+        if self.app.store.db.engine() == "sqlite" {
+            return None;
+        }
+        let sold = sold(&self.provider);
+        let sold: Vec<_> = sold
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        let config = configure(&self._database, &self.stripe, &sold);
+        let app = App::start(config, clock(&self.ahead)).await.unwrap();
+        let served = http::serve(&app).await.unwrap();
+        Some((app, format!("http://{}", served.address)))
+    }
+
     /// Gives the account the sandbox's cards; `pm_card_visa` is the default.
     pub async fn add_cards(&self) {
         self.add_cards_to(self.account).await;
@@ -367,6 +383,11 @@ impl TestApp {
         assert!(
             self.app.store.db.query(sql, &[]).await.unwrap().is_empty(),
             "a hold is open"
+        );
+        let sql = "SELECT id FROM bucket_reservations";
+        assert!(
+            self.app.store.db.query(sql, &[]).await.unwrap().is_empty(),
+            "something is reserved under a spend rule"
         );
         let sql = "SELECT account_id FROM balances \
              WHERE credits_posted - debits_posted - debits_pending < 0";

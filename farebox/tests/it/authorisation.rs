@@ -22,6 +22,8 @@ enum Guard {
     Read,
     /// A token of the account with `AI Gateway Write`.
     Write,
+    /// A token of the account with `AI Gateway Run`; refused as the data plane refuses.
+    Run,
     /// A token of the account with `Farebox Operator`.
     Operate,
     /// Whoever can sign with the webhook's secret.
@@ -274,6 +276,26 @@ const ROUTES: &[(&str, &str, Guard)] = &[
         "/client/v4/accounts/{account_id}/ai-gateway/gateways/{gateway_id}/logs/{id}/response",
         Guard::Read,
     ),
+    (
+        "post",
+        "/client/v4/accounts/{account_id}/ai/run",
+        Guard::Run,
+    ),
+    (
+        "post",
+        "/client/v4/accounts/{account_id}/ai/v1/chat/completions",
+        Guard::Run,
+    ),
+    (
+        "post",
+        "/client/v4/accounts/{account_id}/ai/v1/messages",
+        Guard::Run,
+    ),
+    (
+        "post",
+        "/client/v4/accounts/{account_id}/ai/v1/responses",
+        Guard::Run,
+    ),
     ("get", "/client/v4/user/tokens/verify", Guard::AnyToken),
     ("get", "/healthz", Guard::Open),
     ("get", "/openapi.json", Guard::Open),
@@ -357,6 +379,7 @@ async fn every_route_refuses_strangers(app: &TestApp) {
         let expected = match guard {
             Guard::Open => (200, None),
             Guard::AnyToken | Guard::Read | Guard::Write | Guard::Operate => (401, Some(9106)),
+            Guard::Run => (401, Some(2009)),
             Guard::Signature => (400, Some(8009)),
         };
         assert_eq!(outcome(&nobody), expected, "{method} {path} with nothing");
@@ -370,6 +393,10 @@ async fn every_route_refuses_strangers(app: &TestApp) {
             let expected = match (guard, *whose) {
                 (Guard::Open, _) => (200, None),
                 (Guard::Signature, _) => (400, Some(8009)),
+                // Who may call is told what is wrong with the body.
+                (Guard::Run, "a runner's") => (400, Some(2019)),
+                (Guard::Run, "a reader's") => (403, Some(2009)),
+                (Guard::Run, _) => (401, Some(2009)),
                 (Guard::AnyToken, "a guessed") => (401, Some(1000)),
                 (_, "a guessed") => (401, Some(10000)),
                 (Guard::AnyToken, _) | (Guard::Read, "a reader's") => (200, None),
@@ -390,8 +417,12 @@ async fn every_route_refuses_strangers(app: &TestApp) {
 fn outcome(answer: &Answer) -> (u16, Option<i64>) {
     (
         answer.status.as_u16(),
-        answer.body["errors"][0]["code"].as_i64(),
+        code(&answer.body["errors"]).or(code(&answer.body["error"])),
     )
+}
+
+fn code(errors: &Value) -> Option<i64> {
+    errors[0]["code"].as_i64()
 }
 
 async fn call(app: &TestApp, method: &str, path: &str, token: Option<&str>) -> Answer {

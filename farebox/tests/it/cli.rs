@@ -1,6 +1,8 @@
 //! The commands as a user types them: what they print, how they end, and that no secret escapes.
 
 mod billing;
+mod costs;
+mod gateways;
 mod models;
 
 use std::collections::BTreeMap;

@@ -83,6 +83,31 @@ impl Shop {
         Some(id)
     }
 
+    /// Gives the gateway a spend rule that everything counts under.
+    async fn count(&self) {
+        let (running, url) = self.site.serve().await;
+        self.call(&url, &chat("one two", false)).await.unwrap();
+        let path = format!("/client/v4/accounts/{}/ai-gateway", self.site.account);
+        let rule = json!({ "limit": 40, "limitType": "cost", "window": 3600 });
+        let body = json!({ "spend_limits": { "enabled": true, "rules": [rule] } });
+        let request = http_client().patch(format!("{url}{path}/gateways/default"));
+        let request = request.bearer_auth(&self.site.token).json(&body);
+        assert_eq!(request.send().await.unwrap().status(), 200);
+        running.terminate().await;
+    }
+
+    /// What is counted under the rule, and how many calls have reserved something there.
+    async fn counted_and_reserved(&self) -> (i64, i64) {
+        let db = self.site.beside();
+        let sql = "SELECT (SELECT CAST(SUM(amount) AS BIGINT) FROM bucket_spend), \
+             (SELECT COUNT(*) FROM bucket_reservations)";
+        let mut row = db.query_opt(sql, &[]).await.unwrap().unwrap();
+        (
+            row.opt_int().unwrap().unwrap_or_default(),
+            row.int().unwrap(),
+        )
+    }
+
     async fn balances(&self) -> Balances {
         holds::balances(&self.site.beside(), self.site.account)
             .await
@@ -149,6 +174,7 @@ fn later() {
         let config = Config::load(None, variables).unwrap();
         let app = App::start(config, Arc::new(clock)).await.unwrap();
         billing::expire_holds(&app).await.unwrap();
+        farebox::gateways::prune_spend(&app).await.unwrap();
         app.shut_down().await;
     });
 }
@@ -273,6 +299,7 @@ async fn under_load(engine: Engine) {
     let Some(shop) = Shop::new(engine).await else {
         return;
     };
+    shop.count().await;
     let mut answered = Vec::new();
     for round in 0..3 {
         let what = format!("{engine:?} round {round}");
@@ -288,12 +315,21 @@ async fn under_load(engine: Engine) {
         drop(db);
         shop.site.books_are_right(&what).await;
         answered.extend(finished);
+        // The call before there was a rule is charged and not counted.
+        let charged: i64 = shop.charges(&what).await.values().sum();
+        assert_eq!(
+            shop.counted_and_reserved().await.0,
+            charged - COST,
+            "{what}"
+        );
     }
+    assert!(shop.counted_and_reserved().await.1 > 0, "nobody died");
     shop.is_released("under load").await;
+    assert_eq!(shop.counted_and_reserved().await.1, 0);
     let charges = shop.charges("under load").await;
     assert!(charges.values().all(|charged| *charged == COST));
-    // A call may be charged whose last byte was on its way: one for each client and round.
-    let unread = charges.len() - answered.len();
+    // A call may be charged whose last byte was on its way: one for each client and round, and the first.
+    let unread = charges.len() - answered.len() - 1;
     assert!(
         unread <= 3 * CLIENTS,
         "{unread} are charged and were not read"

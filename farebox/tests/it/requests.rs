@@ -78,6 +78,113 @@ async fn a_body_that_is_no_json_is_told_so(app: &TestApp) {
     assert_eq!((answer.status.as_u16(), answer.code()), (400, 7001));
 }
 
+/// PostgreSQL keeps U+0000 in no text: it is refused before it comes to that, on either engine.
+async fn the_one_character_that_no_text_may_have_is_told(app: &TestApp) {
+    let base = format!("/client/v4/accounts/{}/ai-gateway", app.account);
+    let (hold, gateway) = (app.billing("holds"), format!("{base}/gateways"));
+    let (provider, logs) = (
+        format!("{base}/custom-providers"),
+        format!("{base}/gateways/default/logs"),
+    );
+    let notes = json!({"amount": 1, "metadata": {"job": "a\u{0}b"}});
+    let named = json!({"name": "\u{0}", "slug": "one", "base_url": "https://llm.example.com"});
+    let escaped = format!(
+        r#"[{{"key":"model","operator":"eq","value":["a{}u0000"]}}]"#,
+        '\\'
+    );
+    let filters = format!("{logs}?filters={}", urlencoded(&escaped));
+    let empty = || json!({});
+    for (method, path, body, place) in [
+        (Method::POST, hold.clone(), notes, "body.metadata.job"),
+        (Method::POST, provider.clone(), named, "body.name"),
+        (
+            Method::POST,
+            gateway.clone(),
+            json!({"id": "a\u{0}"}),
+            "body.id",
+        ),
+        (Method::POST, gateway.clone(), json!({"\u{0}": 1}), "body"),
+        (
+            Method::GET,
+            format!("{gateway}?search=a%00"),
+            empty(),
+            "query.search",
+        ),
+        (
+            Method::GET,
+            format!("{provider}?search=%00"),
+            empty(),
+            "query.search",
+        ),
+        (
+            Method::GET,
+            format!("{logs}?model=%00"),
+            empty(),
+            "query.model",
+        ),
+        (Method::GET, filters, empty(), "query.filters.0.value"),
+        (
+            Method::GET,
+            format!("{gateway}/a%00"),
+            empty(),
+            "params.gateway_id",
+        ),
+        (Method::GET, format!("{provider}/%00"), empty(), "params.id"),
+        (
+            Method::GET,
+            format!("{logs}/%00/request"),
+            empty(),
+            "params.id",
+        ),
+        (
+            Method::GET,
+            format!("{gateway}/default/url/%00"),
+            empty(),
+            "params.provider",
+        ),
+        (
+            Method::GET,
+            format!("{hold}/%00"),
+            empty(),
+            "params.hold_id",
+        ),
+        (
+            Method::POST,
+            app.billing("topup/in_%00/refund"),
+            empty(),
+            "params.payment_intent_id",
+        ),
+        (
+            Method::DELETE,
+            app.billing("payment-methods/%00"),
+            empty(),
+            "params.payment_method_id",
+        ),
+    ] {
+        let answer = app.request(method, &path).json(body).send().await;
+        let status = answer.status.as_u16();
+        assert_eq!(
+            (status, answer.code()),
+            (400, 7001),
+            "{path}: {}",
+            answer.text
+        );
+        let error = &answer.body["errors"][0];
+        let parts = error["path"].as_array().unwrap().iter();
+        let parts: Vec<_> = parts.map(|part| part.as_str().unwrap()).collect();
+        assert_eq!(parts.join("."), place, "{path}");
+        assert!(
+            error["message"].as_str().unwrap().contains("U+0000"),
+            "{path}"
+        );
+    }
+}
+
+fn urlencoded(text: &str) -> String {
+    let bytes = text.bytes().map(|byte| format!("%{byte:02X}"));
+    bytes.collect()
+}
+
 async fn a_body_that_is_too_large_is_told_the_limit(app: &TestApp) {
     let large = json!({ "amount": 5000, "payment_method_id": "x".repeat(70_000) });
     let answer = app.topup(large).await;
@@ -139,6 +246,7 @@ crate::on_both_engines![
     unknown_routes_are_told_so,
     a_wrong_method_is_told_which_are_right,
     a_body_that_is_no_json_is_told_so,
+    the_one_character_that_no_text_may_have_is_told,
     a_body_that_is_too_large_is_told_the_limit,
     every_answer_has_an_id_of_its_own,
     operators_see_that_it_is_well,

@@ -13,6 +13,7 @@ mod shelf;
 use std::collections::HashSet;
 
 use crate::account::{Account, Balances};
+use crate::amount::Amount;
 use crate::hold::Hold;
 use crate::id::{AccountId, Timestamp, TransferId};
 use crate::limit::Spending;
@@ -50,6 +51,9 @@ pub struct Outcome {
     pub status: Status,
     /// The transfer as it stands in the books.
     pub transfer: Transfer,
+    /// What the first of its customers ([`Operation::customers`]) has available right after it; nothing where
+    /// it has none.
+    pub available: Option<Amount>,
 }
 
 impl Outcome {
@@ -196,6 +200,7 @@ impl Book {
                 None => Ok(Outcome {
                     status: Status::Exists,
                     transfer: stored.clone(),
+                    available: self.available(operation),
                 }),
             };
         }
@@ -204,7 +209,13 @@ impl Book {
         Ok(Outcome {
             status: Status::New,
             transfer,
+            available: self.available(operation),
         })
+    }
+
+    fn available(&self, operation: &Operation) -> Option<Amount> {
+        let balances = self.accounts.get(operation.customers().next()?)?;
+        Some(balances.available())
     }
 
     fn execute(&mut self, operation: &Operation, now: Timestamp) -> Result<Transfer, Refusal> {

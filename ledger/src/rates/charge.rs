@@ -114,6 +114,19 @@ pub struct Charge {
     pub markup: Markup,
 }
 
+impl Charge {
+    /// By how much the sum was rounded up, in pico-units, itself rounded up; nothing where the sum was given
+    /// and has no lines.
+    pub fn rounding_picos(&self) -> Option<i128> {
+        if self.lines.is_empty() {
+            return None;
+        }
+        let exactly = total_parts(&self.lines)?.checked_mul(self.markup.factor())?;
+        let charged = i128::from(self.amount.nanos()).checked_mul(PARTS_PER_NANO)?;
+        divide_up(charged.checked_sub(exactly)?, PARTS_PER_PICO * MILLION)
+    }
+}
+
 /// Prices a usage.
 ///
 /// # Errors
@@ -175,6 +188,8 @@ fn divide_up(value: i128, by: i128) -> Option<i128> {
 /// markup: 5%
 /// total: 0.002835
 /// ```
+///
+/// What was rounded up stands before the total, as in `rounded up by: 0.0000000005`.
 impl fmt::Display for Charge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for line in &self.lines {
@@ -182,6 +197,12 @@ impl fmt::Display for Charge {
         }
         if self.markup != Markup::NONE {
             writeln!(f, "markup: {}%", self.markup)?;
+        }
+        let rounding = self.rounding_picos().filter(|picos| *picos > 0);
+        if let Some(picos) = rounding.and_then(|picos| i64::try_from(picos).ok()) {
+            f.write_str("rounded up by: ")?;
+            decimal::write(f, picos, 12)?;
+            f.write_str("\n")?;
         }
         f.write_str("total: ")?;
         decimal::write(f, self.amount.nanos(), 9)

@@ -10,6 +10,7 @@
 mod auditor;
 mod auto_topup;
 mod bound;
+mod buckets;
 mod generate;
 mod limit;
 mod model;

@@ -262,6 +262,32 @@ fn a_charge_shows_its_arithmetic() {
 }
 
 #[test]
+fn a_charge_shows_what_was_rounded() {
+    let card = card("input=0.0375 output=10");
+    let charged =
+        |markup| charge(&card, &usage("input=1"), Markup::parse(markup).unwrap()).unwrap();
+    // 37.5 nano-units.
+    assert_eq!(
+        charged("0").to_string(),
+        "input: 1 x 0.0375 per million = 0.0000000375\n\
+         rounded up by: 0.0000000005\n\
+         total: 0.000000038"
+    );
+    // 37.875: an eighth of a nano-unit is 125 pico-units.
+    assert_eq!(charged("1").rounding_picos(), Some(125));
+    // 37.5000375, which is finer than a pico-unit.
+    assert_eq!(charged("0.0001").rounding_picos(), Some(500));
+    let given = Charge {
+        lines: Vec::new(),
+        ..charged("0")
+    };
+    assert_eq!(
+        (given.rounding_picos(), given.to_string().as_str()),
+        (None, "total: 0.000000038")
+    );
+}
+
+#[test]
 fn published_prices_are_whole_numbers_of_picos() {
     let cases = [
         ("0.0125", Per::Million, Some(12_500)),

@@ -40,6 +40,28 @@ fn transfers(lines: &[&str]) -> Vec<Transfer> {
 }
 
 #[test]
+fn an_outcome_says_what_is_available() {
+    let lines = [
+        ("transfer T1 clearing>A 100 top_up", Some(100)),
+        ("hold H1 A>revenue 60 write_off exp=99", Some(40)),
+        ("post P1 A.H1 10 last", Some(90)),
+        // A repeat tells it as it is.
+        ("hold H1 A>revenue 60 write_off exp=99", Some(90)),
+        ("transfer T2 A>B 1 adjustment", Some(89)),
+        ("transfer T3 clearing>fees 1 top_up_fee", None),
+    ];
+    let mut book = Book::new();
+    for customer in operation("transfer T2 A>B 1 adjustment").customers() {
+        book.load_account(customer, ledger::Balances::default());
+    }
+    for (at, (line, available)) in (1..).zip(lines) {
+        let outcomes = book.apply(&[operation(line)], Timestamp::from_millis(at));
+        let told = outcomes.unwrap()[0].available.map(ledger::Amount::nanos);
+        assert_eq!(told, available, "{line}");
+    }
+}
+
+#[test]
 fn a_resolution_copies_its_hold_and_says_what_it_released() {
     let written = transfers(&[
         "transfer T1 clearing>A 100 top_up ref=in_1",

@@ -73,6 +73,8 @@ pub struct Behaviour {
     pub hang: bool,
     /// Break the connection after so many events.
     pub disconnect_after: Option<usize>,
+    /// A connection that is broken or closed ends by a reset.
+    pub reset: bool,
     /// Send nothing more after so many events, until released, or for as long as the client waits.
     pub stall_after: Option<usize>,
     /// Put an event that is not one after so many events, and go on.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request as Incoming, State as Extract};
+use axum::extract::{ConnectInfo, Request as Incoming, State as Extract};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{Router, any};
@@ -24,6 +24,7 @@ use super::underway::Underway;
 use super::{auth, control_http, query};
 use crate::clock;
 use crate::faults::FaultId;
+use crate::reset::Reset;
 use crate::server::hang_up;
 
 /// The longest body that is read, in bytes: enough for a prompt with pictures.
@@ -65,6 +66,8 @@ struct Manners {
 
 async fn api(Extract(shared): Extract<Arc<Shared>>, incoming: Incoming) -> Response {
     let (parts, body) = incoming.into_parts();
+    let reset = parts.extensions.get::<ConnectInfo<Reset>>();
+    let reset = reset.map(|ConnectInfo(reset)| reset.clone());
     let body = to_bytes(body, BODY_MAX).await.ok();
     let is_read = body.is_some();
     let asked = Asked {
@@ -75,7 +78,7 @@ async fn api(Extract(shared): Extract<Arc<Shared>>, incoming: Incoming) -> Respo
         body: body.unwrap_or_default(),
     };
     let route = route::find(&asked.method, &asked.path, &asked.headers);
-    let underway = Underway::begin(shared.clone(), recorded(&shared, &asked));
+    let underway = Underway::begin(shared.clone(), recorded(&shared, &asked), reset);
     let manners = manners(&asked, route.as_ref(), underway.id);
     let planned = match &route {
         _ if !is_read => Err(Refusal::too_large()),
@@ -198,7 +201,7 @@ async fn deliver(
         wait(&underway, plan.fault).await;
     }
     if behaviour.close || (behaviour.hang && stop.is_cancelled()) {
-        underway.ended(End::Cut);
+        underway.cut(behaviour.reset);
         return hang_up();
     }
     if let Some(status) = behaviour.status {
@@ -236,6 +239,7 @@ fn answer(mut underway: Underway, manners: Manners, plan: Plan, packs: bool) -> 
     let body = if is_plain {
         underway.sent = 1;
         underway.ended(End::Finished);
+        underway.gave(length);
         let whole = pieces.remove(0);
         if packs {
             Body::from(gzip::whole(&whole))

@@ -77,6 +77,8 @@ pub struct Counts {
     pub cancelled: u64,
     /// Requests whose connection the sandbox broke.
     pub cut: u64,
+    /// Bytes of answers that the sandbox has got rid of: a client that reads slowly holds them up.
+    pub bytes: u64,
 }
 
 /// A request as it is kept: reading its body can wait until somebody looks.

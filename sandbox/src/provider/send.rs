@@ -20,6 +20,7 @@ pub(crate) struct Sending {
     pub(crate) repeated: Option<Bytes>,
     pub(crate) between: Duration,
     pub(crate) disconnect_after: Option<usize>,
+    pub(crate) reset: bool,
     pub(crate) stall_after: Option<usize>,
     pub(crate) gzip: Option<Gzip>,
 }
@@ -39,6 +40,7 @@ impl Sending {
             repeated,
             between: Duration::from_millis(behaviour.between_ms),
             disconnect_after: behaviour.disconnect_after,
+            reset: behaviour.reset,
             stall_after: behaviour.stall_after,
             gzip,
         }
@@ -75,6 +77,7 @@ impl Sending {
             Some(gzip) => Bytes::from(gzip.piece(&piece)),
             None => piece,
         };
+        self.underway.gave(piece.len());
         Some((Ok(piece), Some(self)))
     }
 
@@ -91,7 +94,7 @@ impl Sending {
         for _ in 0..8 {
             tokio::task::yield_now().await;
         }
-        self.underway.ended(End::Cut);
+        self.underway.cut(self.reset);
         (Err(io::ErrorKind::ConnectionAborted.into()), None)
     }
 }

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use super::journal::{Counts, End, Entry};
 use super::server::Shared;
+use crate::reset::Reset;
 
 /// A request that is under way. Dropped before its end, it was the client that left: the server
 /// drops what nobody reads any more.
@@ -13,12 +14,13 @@ pub(crate) struct Underway {
     pub(crate) shared: Arc<Shared>,
     pub(crate) id: u64,
     end: Option<End>,
+    reset: Option<Reset>,
     /// Events of the answer that were sent.
     pub(crate) sent: usize,
 }
 
 impl Underway {
-    pub(crate) fn begin(shared: Arc<Shared>, entry: Entry) -> Underway {
+    pub(crate) fn begin(shared: Arc<Shared>, entry: Entry, reset: Option<Reset>) -> Underway {
         // The journal first, always: whoever waits for the count looks into it next.
         let id = shared.journal().begin(entry);
         shared.counts.send_modify(|counts| {
@@ -29,6 +31,7 @@ impl Underway {
             shared,
             id,
             end: None,
+            reset,
             sent: 0,
         }
     }
@@ -40,6 +43,21 @@ impl Underway {
 
     pub(crate) fn ended(&mut self, end: End) {
         self.end = Some(end);
+    }
+
+    /// Breaks the connection, by a reset where that is wanted.
+    pub(crate) fn cut(&mut self, by_reset: bool) {
+        self.end = Some(End::Cut);
+        if let Some(reset) = self.reset.as_ref().filter(|_| by_reset) {
+            reset.at_the_end();
+        }
+    }
+
+    /// Counts bytes of its answer that the connection has taken.
+    pub(crate) fn gave(&self, bytes: usize) {
+        self.shared
+            .counts
+            .send_modify(|counts| counts.bytes += bytes as u64);
     }
 
     /// Counts the request as one that waits, until what is given back is dropped.

@@ -7,6 +7,7 @@
 //!
 //! What is used is not read here: the observer watches the provider's own answer.
 
+mod alike;
 mod answer;
 mod chat;
 mod from_anthropic;
@@ -20,6 +21,7 @@ use std::fmt;
 use crate::asked::Unreadable;
 use crate::json::Json;
 use crate::json::write::Members;
+pub use alike::alike;
 pub use stream::Stream;
 
 /// A format to translate to.
@@ -81,31 +83,32 @@ pub fn request(
     model: &str,
     output_limit: u64,
 ) -> Result<Translated, Untranslatable> {
-    if !is_plain(model) {
-        return Err(Unreadable::Invalid("model").into());
-    }
     let chat = chat::read(body)?;
-    let (path, body) = match target {
-        Target::Anthropic => {
-            let body = to_anthropic::write(&chat, model, output_limit)?;
-            ("v1/messages".to_owned(), body)
-        }
-        Target::Gemini => {
-            let method = if chat.stream {
-                "streamGenerateContent?alt=sse"
-            } else {
-                "generateContent"
-            };
-            let path = format!("v1beta/models/{model}:{method}");
-            (path, to_gemini::write(&chat, model)?)
-        }
-    };
     Ok(Translated {
-        path,
-        body,
+        path: path(target, model, chat.stream)?,
+        body: match target {
+            Target::Anthropic => to_anthropic::write(&chat, model, output_limit)?,
+            Target::Gemini => to_gemini::write(&chat, model)?,
+        },
         stream: chat.stream,
         usage_in_stream: chat.usage_in_stream,
     })
+}
+
+/// The path of a chat in the target's own format, with its query.
+///
+/// # Errors
+/// Where the model's name can't stand in a path.
+pub fn path(target: Target, model: &str, stream: bool) -> Result<String, Unreadable> {
+    if !is_plain(model) {
+        return Err(Unreadable::Invalid("model"));
+    }
+    let method = match (target, stream) {
+        (Target::Anthropic, _) => return Ok("v1/messages".to_owned()),
+        (Target::Gemini, true) => "streamGenerateContent?alt=sse",
+        (Target::Gemini, false) => "generateContent",
+    };
+    Ok(format!("v1beta/models/{model}:{method}"))
 }
 
 /// Whether a model's name can stand in a path without leading anywhere else.

@@ -42,6 +42,30 @@ impl Edits {
         }
     }
 
+    /// Takes a member out of an object of the body, with a comma beside it. Its name and its value must be parts
+    /// of the body; a name with an escape in it is none.
+    pub(crate) fn remove(&mut self, body: &str, name: &str, value: Json<'_>) {
+        let (Some(name), Some(value)) = (place(body, name), place(body, value.raw())) else {
+            return;
+        };
+        let white = [' ', '\t', '\r', '\n'];
+        let before = body.get(..name.start.saturating_sub(1));
+        let before = before.unwrap_or_default().trim_end_matches(white);
+        let after = body.get(value.end..).unwrap_or_default();
+        let (start, end) = match (before.strip_suffix(','), after.trim_start_matches(white)) {
+            (Some(before), _) => (before.len(), value.end),
+            (None, after) => {
+                let after = after.strip_prefix(',').unwrap_or(after);
+                let rest = after.trim_start_matches(white).len();
+                (
+                    name.start.saturating_sub(1),
+                    body.len().saturating_sub(rest),
+                )
+            }
+        };
+        self.0.push((start..end, String::new()));
+    }
+
     /// The body with the replacements made.
     pub(crate) fn apply(mut self, body: &str) -> String {
         self.0.sort_by_key(|(range, _)| range.start);

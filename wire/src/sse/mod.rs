@@ -5,6 +5,7 @@
 //! the data of an event as it comes, so that an event of any size costs no memory.
 
 mod events;
+mod null_usage;
 mod usage_chunk;
 
 pub use events::{Event, Events};

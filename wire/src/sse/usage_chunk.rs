@@ -2,15 +2,17 @@
 //!
 //! OpenAI reports the usage of a stream on request only, in one more chunk with no choices at the end
 //! (`stream_options.include_usage`). Whoever asks for it in a client's place must not let the client see
-//! it: there are programs that take the first choice of every chunk.
+//! it: there are programs that take the first choice of every chunk. The other chunks of such a stream have
+//! `"usage":null` (OpenAI's API reference, "stream_options"), which goes as well.
 
 use crate::json::Json;
-use crate::sse::Events;
+use crate::sse::{Events, null_usage};
 
 /// No usage is longer. An event that is goes through as it comes.
 const HELD_BYTES_MAX: usize = 16 * 1024;
 
-/// A stream of chat chunks of which every byte is passed on, but those of the usage chunk.
+/// A stream of chat chunks of which every byte is passed on, but those of the usage chunk and of what the others say
+/// of a usage that is not there.
 #[derive(Debug)]
 pub struct HideUsageChunk {
     decoder: Events,
@@ -51,7 +53,17 @@ impl HideUsageChunk {
                 self.held.clear();
                 self.after_return = line.ends_with(b"\r");
             } else if is_over || self.passes || self.held.len() > HELD_BYTES_MAX {
-                passed.append(&mut self.held);
+                let changed = match ended.as_slice() {
+                    [event] if !self.passes => null_usage::without(&self.held, &event.data),
+                    _ => None,
+                };
+                match changed {
+                    Some(mut changed) => {
+                        passed.append(&mut changed);
+                        self.held.clear();
+                    }
+                    None => passed.append(&mut self.held),
+                }
                 self.passes = !is_over;
             }
         }

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use wire::compat::{Stream, Target, Untranslatable, answer, request};
+use wire::compat::{Stream, Target, Untranslatable, alike, answer, request};
 use wire::{Asked, Endpoint};
 
 const CREATED: u64 = 1_763_900_000;
@@ -261,5 +261,31 @@ proptest! {
         cuts.sort_unstable();
         let pieces: Vec<&[u8]> = cuts.windows(2).map(|pair| &body[pair[0]..pair[1]]).collect();
         prop_assert_eq!(streamed(*target, pieces, true), streamed(*target, [body.as_slice()], true), "{}", becomes.display());
+    }
+}
+
+#[test]
+fn who_speaks_an_older_state_of_the_format_is_spoken_to_in_it() {
+    let asked =
+        r#"{"max_completion_tokens": 9, "stream_options": {"include_usage": true}, "n": 1.0}"#;
+    let both = r#"{"max_tokens": 5, "max_completion_tokens": 9}"#;
+    for (provider, body, expected) in [
+        ("openai", asked, asked),
+        ("custom-mine", asked, asked),
+        ("mistral", asked, r#"{"max_tokens":9,"n":1.0}"#),
+        ("mistral", both, r#"{"max_tokens":5}"#),
+        ("mistral", r#"{ "n": 1 }"#, r#"{ "n": 1 }"#),
+        (
+            "deepseek",
+            asked,
+            r#"{"max_tokens":9,"stream_options":{"include_usage": true},"n":1.0}"#,
+        ),
+    ] {
+        let endpoint = Endpoint::find(provider, "chat/completions").unwrap();
+        assert_eq!(
+            alike(&endpoint, body).as_deref(),
+            Ok(expected),
+            "{provider}"
+        );
     }
 }

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::error::codes::THROTTLED;
 use crate::http::auth::{Permission, find_token};
 use crate::http::client_address::client_address;
+use crate::http::nul;
 use crate::ids::TOKEN_PREFIX;
 use crate::proxy::{ProxyError, codes};
 use crate::store::gateways::{self, Gateway};
@@ -21,6 +22,9 @@ use crate::store::tokens::Token;
 
 /// The header that is for the gateway alone.
 const GATEWAY_AUTHORIZATION: HeaderName = HeaderName::from_static("cf-aig-authorization");
+
+/// The header that names the gateway where no path does.
+const GATEWAY_ID: HeaderName = HeaderName::from_static("cf-aig-gateway-id");
 
 /// Where the SDKs of providers put a key.
 pub const KEY_HEADERS: &[&str] = &["authorization", "x-api-key", "x-goog-api-key", "api-key"];
@@ -36,19 +40,66 @@ pub struct Runner {
     pub name: Option<String>,
 }
 
+/// The same on the paths of an account, where a header names the gateway and everybody is asked for a token.
+#[derive(Debug)]
+pub struct AccountRunner(pub Runner);
+
 impl FromRequestParts<Arc<App>> for Runner {
     type Rejection = ProxyError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ProxyError> {
-        let params = RawPathParams::from_request_parts(parts, app).await.ok();
-        let param = |wanted: &str| {
-            let found = params.iter().flatten().find(|(name, _)| *name == wanted);
-            found.map(|(_, value)| value.to_owned()).unwrap_or_default()
-        };
-        let account = param("account_id").parse().map_err(|_| no_gateway())?;
-        let gateway = gateways::find(&app.store.db, account, &param("gateway_id")).await?;
-        if let Some(gateway) = gateway {
-            let asks = gateway.settings.authentication;
+        let params = Params::of(parts, app).await;
+        let (account, gateway) = (params.account()?, params.get("gateway_id"));
+        Self::through(app, parts, account, (gateway, false)).await
+    }
+}
+
+impl FromRequestParts<Arc<App>> for AccountRunner {
+    type Rejection = ProxyError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ProxyError> {
+        let account = Params::of(parts, app).await.account()?;
+        let gateway = parts.headers.get(GATEWAY_ID);
+        let gateway = gateway.map_or(Ok(gateways::DEFAULT_ID), HeaderValue::to_str);
+        let gateway = gateway.map_err(|_| no_gateway())?;
+        Runner::through(app, parts, account, (gateway, true))
+            .await
+            .map(Self)
+    }
+}
+
+/// What the path says.
+struct Params(Option<RawPathParams>);
+
+impl Params {
+    async fn of(parts: &mut Parts, app: &Arc<App>) -> Self {
+        Self(RawPathParams::from_request_parts(parts, app).await.ok())
+    }
+
+    fn get(&self, wanted: &str) -> &str {
+        let mut params = self.0.iter().flatten();
+        let found = params.find(|(name, _)| *name == wanted);
+        found.map_or("", |(_, value)| value)
+    }
+
+    fn account(&self) -> Result<AccountId, ProxyError> {
+        self.get("account_id").parse().map_err(|_| no_gateway())
+    }
+}
+
+impl Runner {
+    /// Through the gateway of that id. `asks_all` where a token is needed whatever the gateway's settings say.
+    async fn through(
+        app: &Arc<App>,
+        parts: &Parts,
+        account: AccountId,
+        (id, asks_all): (&str, bool),
+    ) -> Result<Self, ProxyError> {
+        if nul::is_in(id) {
+            return Err(no_gateway());
+        }
+        if let Some(gateway) = gateways::find(&app.store.db, account, id).await? {
+            let asks = asks_all || gateway.settings.authentication;
             let name = match authenticate(app, parts, account).await {
                 Err(error) if asks => return Err(error),
                 name => name.ok(),
@@ -61,7 +112,7 @@ impl FromRequestParts<Arc<App>> for Runner {
         }
         // What gateways there are is for its account to know.
         let name = authenticate(app, parts, account).await?;
-        if param("gateway_id") != gateways::DEFAULT_ID {
+        if id != gateways::DEFAULT_ID {
             return Err(no_gateway());
         }
         let gateway = gateways::get_or_create_default(&app.store.db, account, app.now()).await?;
@@ -145,7 +196,8 @@ fn token_of<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Option<&'a st
     shown.chain(queried).find(|text| is_token_text(text))
 }
 
-fn bare(value: &str) -> &str {
+/// A key or a token without its scheme.
+pub fn bare(value: &str) -> &str {
     let scheme = value
         .get(..7)
         .filter(|scheme| scheme.eq_ignore_ascii_case("bearer "));

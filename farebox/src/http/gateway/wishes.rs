@@ -8,7 +8,9 @@ use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
 
-use crate::proxy::{ProxyError, Wishes, codes};
+use crate::catalog::CustomCost;
+use crate::http::nul;
+use crate::proxy::{CacheWishes, ProxyError, Wishes, codes};
 use crate::store::gateways::Backoff;
 
 /// Entries of `cf-aig-metadata` that are kept.
@@ -20,6 +22,9 @@ const RETRY_DELAY_MAX_MS: u64 = 60_000;
 /// The longest wait for an answer's beginning that can be asked for: a day, in milliseconds.
 const TIMEOUT_MAX_MS: u64 = 86_400_000;
 
+/// For how long an answer can be asked to be kept, in seconds: from a minute to a month.
+const CACHE_TTL: (u64, u64) = (60, 31 * 86_400);
+
 /// Characters of an event id.
 const EVENT_ID_MAX: usize = 256;
 
@@ -28,17 +33,13 @@ const EVENT_ID_MAX: usize = 256;
 /// # Errors
 /// [`codes::BAD_HEADER`] where a header can't be read or asks for what isn't there.
 pub fn read(headers: &HeaderMap) -> Result<Wishes, ProxyError> {
-    if flag(headers, "cf-aig-zdr")? == Some(true) {
-        return Err(bad(
-            "cf-aig-zdr",
-            "false: this gateway can't promise zero data retention",
-        ));
-    }
     Ok(Wishes {
         no_wholesale: flag(headers, "cf-aig-no-wholesale")?.unwrap_or_default(),
         byok_alias: text(headers, "cf-aig-byok-alias")?
             .filter(|alias| !alias.is_empty())
             .map(str::to_owned),
+        zdr: flag(headers, "cf-aig-zdr")?,
+        cache: cache(headers)?,
         metadata: metadata(headers)?,
         collect_log: flag(headers, "cf-aig-collect-log")?,
         collect_payload: flag(headers, "cf-aig-collect-log-payload")?,
@@ -47,7 +48,28 @@ pub fn read(headers: &HeaderMap) -> Result<Wishes, ProxyError> {
         attempts: number(headers, "cf-aig-max-attempts", 1, 5)?
             .and_then(|attempts| u32::try_from(attempts).ok()),
         retry_delay: millis(headers, "cf-aig-retry-delay", 0, RETRY_DELAY_MAX_MS)?,
+        custom_cost: custom_cost(headers)?,
+        stream_cost: stream_cost(headers)?,
         backoff: backoff(headers)?,
+    })
+}
+
+/// What is wanted of the cache, by names of today or by those from before.
+fn cache(headers: &HeaderMap) -> Result<CacheWishes, ProxyError> {
+    let ttl = |name| number(headers, name, CACHE_TTL.0, CACHE_TTL.1);
+    let ttl = match ttl("cf-aig-cache-ttl")? {
+        None => ttl("cf-cache-ttl")?,
+        named => named,
+    };
+    let skip = match flag(headers, "cf-aig-skip-cache")? {
+        None => flag(headers, "cf-skip-cache")?,
+        named => named,
+    };
+    let key = text(headers, "cf-aig-cache-key")?.filter(|key| !key.is_empty());
+    Ok(CacheWishes {
+        key: key.map(str::to_owned),
+        ttl: ttl.map(Duration::from_secs),
+        skip: skip.unwrap_or_default(),
     })
 }
 
@@ -117,6 +139,24 @@ fn backoff(headers: &HeaderMap) -> Result<Option<Backoff>, ProxyError> {
     found.ok_or_else(|| bad(name, "constant, linear or exponential"))
 }
 
+fn custom_cost(headers: &HeaderMap) -> Result<Option<CustomCost>, ProxyError> {
+    let text = text(headers, "cf-aig-custom-cost")?;
+    let cost = text.map(CustomCost::parse).transpose();
+    cost.map_err(|error| ProxyError::bad_request(codes::BAD_HEADER, format!("The header {error}")))
+}
+
+fn stream_cost(headers: &HeaderMap) -> Result<bool, ProxyError> {
+    let name = "cf-aig-stream-cost";
+    match text(headers, name)? {
+        None => Ok(false),
+        Some("comment") => Ok(true),
+        Some(_) => Err(bad(
+            name,
+            "comment; trailers come to a client that sends TE: trailers",
+        )),
+    }
+}
+
 /// The first five entries; none at all where one is no text, number, or yes or no.
 fn metadata(headers: &HeaderMap) -> Result<std::collections::BTreeMap<String, Value>, ProxyError> {
     let name = "cf-aig-metadata";
@@ -125,6 +165,10 @@ fn metadata(headers: &HeaderMap) -> Result<std::collections::BTreeMap<String, Va
     };
     let Pairs(pairs) = serde_json::from_str(text)
         .map_err(|_| bad(name, "a JSON object of texts, numbers and booleans"))?;
+    let mut entries = pairs.iter();
+    if entries.any(|(key, value)| nul::is_in(key) || value.as_str().is_some_and(nul::is_in)) {
+        return Err(bad(name, "without the character U+0000"));
+    }
     let is_plain = |value: &Value| value.is_string() || value.is_number() || value.is_boolean();
     if !pairs.iter().all(|(_, value)| is_plain(value)) {
         return Ok(Default::default());

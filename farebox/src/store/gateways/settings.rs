@@ -84,7 +84,7 @@ pub struct Settings {
     pub authentication: bool,
     /// Whether only the customer's own keys are used, and never the operator's.
     pub byok_only: bool,
-    /// Whether the provider is asked to keep nothing, where it can be.
+    /// Whether calls with the operator's key go only with an account of which the provider keeps nothing.
     pub zdr: bool,
     /// Whether a call whose most is more than there is credit for is sent with a lower output limit, rather
     /// than refused. Farebox's own.

@@ -17,7 +17,7 @@ use serde_json::Value as Json;
 pub use change::{Edit, edit, prune_oldest, prune_removed, remove};
 pub use filter::{Direction, Field, Filter, Kind, Operator, Order};
 pub use payload::{Body, Payloads};
-pub use read::{Bounds, Wanted, bounds, count, find, page, payloads};
+pub use read::{Bounds, Wanted, bounds, count, find, find_anybodys, page, payloads};
 
 use crate::ids::LogId;
 use crate::store::bulk::{Column, Insert};

@@ -35,7 +35,7 @@ impl Payloads {
 
 /// A body, or its beginning, as gzip.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Body(pub(super) Vec<u8>);
+pub struct Body(pub(in crate::store) Vec<u8>);
 
 impl Body {
     /// Compresses a body, where it has at most `max` bytes, and otherwise its beginning. It takes some

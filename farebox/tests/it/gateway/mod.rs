@@ -1,5 +1,7 @@
 //! `/v1/{account_id}/{gateway_id}/…`: calls to models, paid for out of an account's credit.
 
+use std::time::Duration;
+
 use api::Cents;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
@@ -7,12 +9,24 @@ use serde_json::{Value, json};
 
 use crate::app::{TestApp, http_client};
 
+mod cache;
+mod compat;
+mod cost;
 mod custom;
+mod idle;
 mod keys;
 mod money;
 mod native;
+mod rate;
+mod raw;
 mod refusals;
+mod rest;
+mod slow;
+mod spend;
+mod storm;
 mod streams;
+mod universal;
+mod zdr;
 
 /// A model and its prices: $2.50 and $10 for a million tokens.
 pub const MODEL: &str = "gpt-4o";
@@ -81,10 +95,44 @@ pub fn asks(words: &str) -> Value {
     json!({"model": MODEL, "messages": [{"role": "user", "content": words}]})
 }
 
+/// Sets something on the default gateway, which is made where it isn't there.
+pub async fn set(app: &TestApp, settings: Value) {
+    let (db, now) = (&app.app.store.db, app.app.now());
+    let made = farebox::store::gateways::get_or_create_default(db, app.account, now).await;
+    made.unwrap();
+    keys::manage(app, Method::PATCH, "gateways/default", settings).await;
+}
+
+/// Takes credit until so much is left, in billionths of a dollar.
+pub async fn leave(app: &TestApp, left: i64) {
+    use ledger::{Account, Amount, Code, Operation};
+    let operation = Operation::Transfer {
+        id: farebox::ids::transfer_for("spent", &farebox::ids::opaque()),
+        debit: Account::Customer(app.account),
+        credit: Account::Revenue,
+        amount: Amount::from_nanos(nanos(app).await - left),
+        code: Code::Usage,
+        reference: "before".to_owned(),
+    };
+    app.app.store.committer.commit_one(operation).await.unwrap();
+}
+
 /// The balance in billionths of a dollar.
 pub async fn nanos(app: &TestApp) -> i64 {
     let balance: Cents = app.balance().await.balance;
     balance.nanos()
+}
+
+/// Waits until no call holds anything any more, for as long as a busy machine may need.
+pub async fn is_settled(app: &TestApp) {
+    let open = "SELECT id FROM holds WHERE state = 'open'";
+    for _ in 0..1200 {
+        if app.app.store.db.query(open, &[]).await.unwrap().is_empty() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("something is still held");
 }
 
 /// The one log, as the store has it.

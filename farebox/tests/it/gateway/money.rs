@@ -1,11 +1,12 @@
 //! What is held, what is refused and what is given back.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::{asks, chat, nanos, runner};
+use super::{Told, asks, chat, nanos, runner};
 use crate::app::TestApp;
 
 /// Billionths of a dollar for a call with one word, and for each token that is written.
@@ -76,21 +77,17 @@ async fn fifty_at_once_get_what_there_is_and_not_more(app: &TestApp) {
     app.give(100).await;
     let body = limited("one [sandbox words=200]", 200);
     let first = chat(app, &token, body.clone()).await;
-    let cost = 1_000_000_000 - nanos(app).await;
+    let each = 1_000_000_000 - nanos(app).await;
     assert_eq!(first.status, 200);
     // What is left is spent, but for five of those.
-    let rest = nanos(app).await - 5 * (cost + 100_000);
+    let rest = nanos(app).await - 5 * (each + 100_000);
     spend(app, rest).await;
     let before = nanos(app).await;
     let answers = join_all((0..50).map(|_| chat(app, &token, body.clone()))).await;
     let mut paid = 0;
     for answer in &answers {
         match answer.status.as_u16() {
-            200 => {
-                let usage = &answer.json()["usage"];
-                paid += usage["prompt_tokens"].as_i64().unwrap() * INPUT
-                    + usage["completion_tokens"].as_i64().unwrap() * OUTPUT;
-            }
+            200 => paid += cost(&answer.json()["usage"]),
             status => assert_eq!((status, answer.code()), (402, 2021), "{}", answer.text),
         }
     }
@@ -98,6 +95,73 @@ async fn fifty_at_once_get_what_there_is_and_not_more(app: &TestApp) {
     assert!(served >= 5, "{served}");
     assert_eq!(nanos(app).await, before - paid);
     assert!(nanos(app).await >= 0);
+}
+
+/// The provider answers nobody until everybody else is refused, so that what is held is all there is.
+async fn of_fifty_at_once_exactly_those_are_served_that_fit(app: &TestApp) {
+    let token = runner(app).await;
+    app.give(100).await;
+    let body = limited("one [sandbox words=200]", 200);
+    assert_eq!(chat(app, &token, body.clone()).await.status, 200);
+    let each = held_at_most(app).await;
+    // With half of what one can cost at most beside the five, a sixth is cut to it.
+    for (beside, fit, cut) in [(0, 5, 0), (each / 2, 6, 1)] {
+        app.give(100).await;
+        spend(app, nanos(app).await - 5 * each - beside).await;
+        let before = nanos(app).await;
+        let answers = fifty_of_which_only(app, &token, &body, fit).await;
+        let served = answers.iter().filter(|answer| answer.status == 200);
+        let clamped = served.clone().filter(|answer| is_clamped(answer)).count();
+        assert_eq!((served.clone().count(), clamped), (fit, cut));
+        let paid: i64 = served.map(|answer| cost(&answer.json()["usage"])).sum();
+        assert_eq!(nanos(app).await, before - paid);
+        // What the five were not charged after all pays for more.
+        assert_eq!(chat(app, &token, body.clone()).await.status, 200);
+    }
+}
+
+/// Fifty calls at once; those that fit are answered when the others have been refused.
+async fn fifty_of_which_only(app: &TestApp, token: &str, body: &Value, fit: usize) -> Vec<Told> {
+    let hangs = sandbox::provider::Behaviour {
+        hang: true,
+        ..Default::default()
+    };
+    app.provider.add_fault(sandbox::provider::Fault {
+        times: 50,
+        ..sandbox::provider::Fault::next(hangs)
+    });
+    let refused = AtomicUsize::new(0);
+    let calls = join_all((0..50).map(async |_| {
+        let answer = chat(app, token, body.clone()).await;
+        if answer.status != 200 {
+            assert_eq!((answer.status.as_u16(), answer.code()), (402, 2021));
+            refused.fetch_add(1, Ordering::Relaxed);
+        }
+        answer
+    }));
+    let releasing = async {
+        app.until(async || refused.load(Ordering::Relaxed) == 50 - fit)
+            .await;
+        assert_eq!(app.provider.counts().waiting, fit as u64);
+        app.provider.clear_faults();
+    };
+    tokio::join!(calls, releasing).0
+}
+
+/// What the first call's hold was.
+async fn held_at_most(app: &TestApp) -> i64 {
+    let sql = "SELECT transfers.amount FROM transfers JOIN charges ON transfers.id = charges.hold";
+    let mut rows = app.app.store.db.query(sql, &[]).await.unwrap();
+    rows[0].int().unwrap()
+}
+
+fn is_clamped(answer: &Told) -> bool {
+    !answer.header("cf-aig-max-tokens-clamped").is_empty()
+}
+
+fn cost(usage: &Value) -> i64 {
+    let tokens = |name: &str| usage[name].as_i64().unwrap();
+    tokens("prompt_tokens") * INPUT + tokens("completion_tokens") * OUTPUT
 }
 
 async fn spend(app: &TestApp, nanos: i64) {
@@ -209,6 +273,7 @@ crate::on_both_engines![
     nothing_there_is_refused_before_the_provider_hears_of_it,
     what_is_there_is_spent_and_the_answer_cut_to_it,
     a_gateway_can_refuse_rather_than_cut,
+    of_fifty_at_once_exactly_those_are_served_that_fit,
     fifty_at_once_get_what_there_is_and_not_more,
     the_accounts_own_limit_counts,
     an_error_of_the_providers_costs_nothing,

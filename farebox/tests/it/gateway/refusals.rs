@@ -81,7 +81,14 @@ async fn a_header_that_cant_be_read_is_told(app: &TestApp) {
         ("cf-aig-backoff", "never", 8109),
         ("cf-aig-collect-log", "maybe", 8109),
         ("cf-aig-metadata", "{", 8109),
-        ("cf-aig-zdr", "true", 8109),
+        ("cf-aig-zdr", "perhaps", 8109),
+        ("cf-aig-cache-ttl", "59", 8109),
+        ("cf-aig-cache-ttl", "2678401", 8109),
+        ("cf-cache-ttl", "soon", 8109),
+        ("cf-aig-skip-cache", "1", 8109),
+        ("cf-skip-cache", "", 8109),
+        ("cf-aig-metadata", r#"{"user": "a\u0000"}"#, 8109),
+        ("cf-aig-metadata", r#"{"\u0000": 1}"#, 8109),
         ("cf-aig-byok-alias", "work", 2040),
     ] {
         let request = to(app, CHAT).bearer_auth(&token).header(name, value);
@@ -93,6 +100,31 @@ async fn a_header_that_cant_be_read_is_told(app: &TestApp) {
             told.text
         );
     }
+}
+
+/// PostgreSQL keeps U+0000 in no text. What it is said in stays what it was: bodies are bytes.
+async fn the_one_character_that_no_text_may_have_is_told(app: &TestApp) {
+    app.give(100).await;
+    let token = runner(app).await;
+    let told = chat(app, &token, json!({"model": "gpt-4o\u{0}", "messages": []})).await;
+    assert_eq!(
+        (told.status.as_u16(), told.code()),
+        (400, 2019),
+        "{}",
+        told.text
+    );
+    assert_eq!(log(app, &told).await.call.model, "");
+    let url = format!("{}/v1/{}/a%00/{CHAT}", app.url, app.account);
+    let request = crate::app::http_client().post(url).bearer_auth(&token);
+    let told = send(request.json(&asks("one"))).await;
+    assert_eq!(
+        (told.status.as_u16(), told.code()),
+        (400, 2001),
+        "{}",
+        told.text
+    );
+    let told = chat(app, &token, asks("one\u{0}")).await;
+    assert_eq!(told.status, 200, "{}", told.text);
 }
 
 async fn whoever_wants_only_their_own_key_pays_nothing(app: &TestApp) {
@@ -127,6 +159,7 @@ crate::on_both_engines![
     without_a_token_that_may_run_nobody_calls,
     each_cause_has_its_code,
     a_header_that_cant_be_read_is_told,
+    the_one_character_that_no_text_may_have_is_told,
     whoever_wants_only_their_own_key_pays_nothing,
     a_body_that_is_too_large_is_told with [("FAREBOX_GATEWAY__BODY_LIMIT_BYTES", "1024")],
     whoever_keeps_failing_has_to_wait with [("FAREBOX_HTTP__AUTH_FAILURES_PER_MINUTE", "5")],

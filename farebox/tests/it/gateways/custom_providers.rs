@@ -226,7 +226,7 @@ async fn a_provider_has_a_url_and_keys(app: &TestApp) {
         answer.body["result"].as_str().map(str::to_owned)
     };
     let expected = |provider: &str| Some(format!("{}/v1/{}/one/{provider}", app.url, app.account));
-    for provider in ["anthropic", "custom-mine"] {
+    for provider in ["anthropic", "custom-mine", "compat"] {
         assert_eq!(url(provider).await, expected(provider));
     }
     for provider in ["unheard-of", "custom-unheard-of", "custom-"] {

@@ -1,5 +1,6 @@
 //! `/client/v4/accounts/{account_id}/ai-gateway/…`, apart from billing.
 
+mod client;
 mod custom_providers;
 mod logs;
 mod provider_configs;

@@ -1,12 +1,13 @@
 //! A call's log and charge: with the money or not at all, whatever strangers have put into it.
 
 use farebox::ids::LogId;
+use farebox::store::charges::Span;
 use farebox::store::committer::{Attached, Entry};
 use farebox::store::gateways::{self, Gateway, LogStrategy, Settings};
 use farebox::store::logs::{
     self, Direction, Edit, Field, Filter, Log, NewCall, Operator, Order, Wanted,
 };
-use farebox::store::{Value, audit, charges};
+use farebox::store::{StoreError, Value, audit, charges};
 use futures_util::future::join_all;
 use ledger::{Amount, Timestamp};
 use serde_json::json;
@@ -397,14 +398,29 @@ async fn a_charge_that_is_not_its_transfer_is_found(app: &TestApp) {
         assert_eq!(found[0].row, format!("charges {id}"));
         set(back).await;
     }
-    assert_eq!(
-        charges::after(db, LogId::first_at(id.at()), 9)
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
     assert!(charges::find_anybodys(db, id).await.unwrap().is_some());
+    let millis = |more: i64| Timestamp::from_millis(id.at().millis() + more);
+    let other = farebox::ids::account();
+    for (since, until, account, there) in [
+        (0, None, None, 1),
+        (0, Some(1), Some(app.account), 1),
+        (1, None, None, 0),
+        (0, Some(0), None, 0),
+        (0, None, Some(other), 0),
+    ] {
+        let span = Span {
+            since: millis(since),
+            until: until.map(millis),
+            account,
+        };
+        let mut found = Vec::new();
+        let read = charges::each(db, span, |charge| {
+            found.push(charge.id);
+            Ok::<_, StoreError>(())
+        });
+        read.await.unwrap();
+        assert_eq!(found.len(), there, "{span:?}");
+    }
 }
 
 /// One whose row clashes is refused alone.

@@ -7,4 +7,5 @@ mod keys;
 pub mod logs;
 pub mod money;
 mod one_process;
+mod rates;
 mod schema;

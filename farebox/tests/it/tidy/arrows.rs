@@ -38,7 +38,9 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     (
         "gateways",
-        &["app", "config", "ids", "keyring", "reach", "store"],
+        &[
+            "app", "catalog", "config", "ids", "keyring", "reach", "store",
+        ],
     ),
     ("error", &["store"]),
     // A call to a model: money by way of `billing` and the committer, and no HTTP of ours.

@@ -33,6 +33,39 @@ fn streamed() -> Value {
     )
 }
 
+/// What the system says of why an answer did not come to its end.
+async fn reason(app: &App, behaviour: Behaviour) -> String {
+    app.provider.add_fault(Fault::next(behaviour));
+    let sent = app.request(Method::POST, PATH).json(&streamed()).send();
+    let broken = match sent.await {
+        Ok(response) => response.bytes().await.unwrap_err(),
+        Err(error) => error,
+    };
+    format!("{broken:?}")
+}
+
+#[tokio::test]
+async fn a_connection_can_end_by_a_reset() {
+    let app = start().await;
+    for (reset, is_reset) in [(true, true), (false, false)] {
+        let cut = Behaviour {
+            disconnect_after: Some(3),
+            reset,
+            ..Behaviour::default()
+        };
+        let closed = Behaviour {
+            close: true,
+            reset,
+            ..Behaviour::default()
+        };
+        for behaviour in [cut, closed] {
+            let reason = reason(&app, behaviour).await;
+            assert_eq!(reason.contains("ConnectionReset"), is_reset, "{reason}");
+        }
+    }
+    assert_eq!(app.until(|counts| counts.open == 0).await.cut, 4);
+}
+
 fn events(bytes: &[u8]) -> usize {
     let text = String::from_utf8_lossy(bytes);
     text.matches("data: ").count()

@@ -96,7 +96,6 @@ pub(super) fn some(mut body: Fields, current: Settings) -> Result<Settings, ApiE
         ..retries(&mut body, current)
     };
     refuse_what_does_not_act(&mut body);
-    refuse_what_does_not_act_yet(&mut body, &settings);
     for name in READ_ONLY {
         body.raw(name);
     }
@@ -153,24 +152,6 @@ fn refuse_what_does_not_act(body: &mut Fields) {
     ] {
         if body.raw(name).is_some_and(|value| is_on(&value)) {
             let message = format!("Farebox does not do this: leave it out, or send {off}");
-            body.refuse(name, message);
-        }
-    }
-}
-
-/// The same of what is kept already, so that what it is can be checked, but that no call follows yet.
-fn refuse_what_does_not_act_yet(body: &mut Fields, settings: &Settings) {
-    let limits = settings.spend_limits.as_ref();
-    let limits =
-        limits.is_some_and(|limits| limits.enabled && limits.rules.iter().any(|rule| rule.enabled));
-    for (name, is_on, off) in [
-        ("cache_ttl", settings.cache_ttl > 0, "0"),
-        ("rate_limiting_limit", settings.rate_limiting_limit > 0, "0"),
-        ("zdr", settings.zdr, "false"),
-        ("spend_limits", limits, "\"enabled\": false"),
-    ] {
-        if is_on {
-            let message = format!("Farebox does not do this yet: leave it out, or send {off}");
             body.refuse(name, message);
         }
     }

@@ -3,6 +3,7 @@
 use ::api::Dollars;
 
 use super::given::{self, Given};
+use crate::http::nul;
 use crate::http::query::Params;
 use crate::store::Value;
 use crate::store::logs::{Direction, Field, Filter, Kind, Operator, Order};
@@ -202,6 +203,8 @@ fn named<T: Copy>(name: &str, names: &[(&str, T)]) -> Result<T, String> {
 /// A value of the field's kind, as the store has it.
 fn value(field: Field, text: &str) -> Result<Value, String> {
     match field.kind() {
+        // Written in JSON, where the parameter itself doesn't have it.
+        Kind::Text if nul::is_in(text) => Err(nul::MESSAGE.to_owned()),
         Kind::Text => Ok(text.into()),
         Kind::Flag => match text {
             "true" | "1" => Ok(true.into()),

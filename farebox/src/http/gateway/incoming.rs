@@ -1,0 +1,205 @@
+//! A request to the data plane, read: what every way to call a model begins with.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::Request;
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use ledger::{AccountId, Timestamp};
+
+use crate::app::App;
+use crate::catalog::{self, Provider};
+use crate::gateways;
+use crate::http::gateway::runner::{self, Runner};
+use crate::http::gateway::wishes;
+use crate::ids::LogId;
+use crate::proxy::{Call, ProxyError, Target, Translation, codes};
+use crate::store::gateways::Gateway;
+
+/// Headers that are for this server alone, and of which a provider has no use.
+const NOT_FOR_PROVIDERS: [&str; 8] = [
+    "cf-cache-ttl",
+    "cf-skip-cache",
+    "x-auth-email",
+    "x-auth-key",
+    "cookie",
+    "forwarded",
+    "x-forwarded-for",
+    "x-real-ip",
+];
+
+/// A request whose body is here, and of which nobody has said yet where it goes.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// When it came, by the ledger's clock.
+    pub at: Timestamp,
+    /// When it came, for durations.
+    pub begun: Instant,
+    /// Who pays.
+    pub account: AccountId,
+    /// The gateway.
+    pub gateway: Arc<Gateway>,
+    /// Who called; nobody where the gateway asks no one.
+    pub caller: Option<String>,
+    /// All of the client's headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// What is sent to a provider.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// The path below the provider, with its query.
+    pub path: String,
+    /// The body.
+    pub body: Bytes,
+    /// How the answer is told, where the request was translated.
+    pub translation: Option<Translation>,
+    /// Whether it came in OpenAI's format, by `provider/model`.
+    pub compatibility: bool,
+}
+
+impl Incoming {
+    /// Reads the request to its end.
+    ///
+    /// # Errors
+    /// Where the body is too large, or breaks off.
+    pub async fn read(app: &App, runner: Runner, request: Request) -> Result<Self, ProxyError> {
+        let (at, begun) = (app.now(), Instant::now());
+        let (parts, body) = request.into_parts();
+        Ok(Self {
+            at,
+            begun,
+            account: runner.account,
+            gateway: Arc::new(runner.gateway),
+            caller: runner.name,
+            headers: parts.headers,
+            body: read_body(app, body).await?,
+        })
+    }
+
+    /// The body as text.
+    ///
+    /// # Errors
+    /// [`codes::BAD_FORMAT`] where it is none.
+    pub fn text(&self) -> Result<&str, ProxyError> {
+        std::str::from_utf8(&self.body).map_err(|_| bad_format("the body is no text in UTF-8"))
+    }
+
+    /// The call that it makes.
+    ///
+    /// # Errors
+    /// [`codes::BAD_HEADER`] where a header that is meant for the gateway can't be read.
+    pub fn call(self, target: Target, method: Method, sent: Sent) -> Result<Call, ProxyError> {
+        let wishes = wishes::read(&self.headers)?;
+        Ok(Call {
+            id: LogId::new(self.at),
+            at: self.at,
+            begun: self.begun,
+            account: self.account,
+            gateway: self.gateway,
+            caller: self.caller,
+            target,
+            method,
+            path: sent.path,
+            headers: passed_headers(self.headers),
+            body: sent.body,
+            wishes,
+            compatibility: sent.compatibility,
+            translation: sent.translation,
+            step: 0,
+        })
+    }
+}
+
+/// A request that isn't what its API takes.
+pub fn bad_format(message: impl Into<String>) -> ProxyError {
+    ProxyError::bad_request(codes::BAD_FORMAT, message)
+}
+
+/// The provider of that slug or alias, or the account's own of `custom-…`.
+///
+/// # Errors
+/// [`codes::NO_PROVIDER`].
+pub async fn target(app: &App, account: AccountId, name: &str) -> Result<Target, ProxyError> {
+    if let Some(own) = name.strip_prefix(gateways::CUSTOM) {
+        return Target::own(app, account, own).await;
+    }
+    let provider = catalog::provider(name).ok_or_else(|| no_provider(name))?;
+    Ok(Target {
+        provider,
+        slug: provider.slug.to_owned(),
+        instead: app.config.providers.urls.get(provider.slug).cloned(),
+        own: None,
+    })
+}
+
+/// There is none of that name.
+pub fn no_provider(name: &str) -> ProxyError {
+    let known = catalog::providers().iter().map(|known| known.slug);
+    let known: Vec<_> = known.collect();
+    let name: String = name.chars().take(64).collect();
+    let message = format!("Invalid provider: {name:?} is none of {}", known.join(", "));
+    ProxyError::bad_request(codes::NO_PROVIDER, message)
+}
+
+/// The headers without what was meant for the gateway: its own, and its token wherever an SDK puts a key.
+fn passed_headers(mut headers: HeaderMap) -> HeaderMap {
+    let ours: Vec<_> = headers
+        .keys()
+        .filter(|name| name.as_str().starts_with("cf-aig-"))
+        .cloned()
+        .collect();
+    for name in ours {
+        headers.remove(name);
+    }
+    for name in runner::KEY_HEADERS {
+        match headers.get_mut(*name) {
+            Some(value) if runner::is_token(value) => drop(headers.remove(*name)),
+            // So that nothing that prints headers prints it.
+            Some(value) => value.set_sensitive(true),
+            None => {}
+        }
+    }
+    for name in NOT_FOR_PROVIDERS {
+        headers.remove(name);
+    }
+    headers
+}
+
+/// The path without the gateway's token, which an SDK may have put into the query.
+pub fn passed_path(provider: &Provider, path: &str) -> String {
+    let Some((below, query)) = path.split_once('?') else {
+        return path.to_owned();
+    };
+    let is_key = |pair: &&str| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let mut credentials = provider.credentials.iter();
+        runner::is_token_text(value)
+            && credentials.any(
+                |known| matches!(known, catalog::Credential::Query { name: key } if *key == name),
+            )
+    };
+    let kept: Vec<_> = query.split('&').filter(|pair| !is_key(pair)).collect();
+    match kept.is_empty() {
+        true => below.to_owned(),
+        false => format!("{below}?{}", kept.join("&")),
+    }
+}
+
+async fn read_body(app: &App, body: Body) -> Result<Bytes, ProxyError> {
+    let max = app.config.gateway.body_limit_bytes;
+    match Limited::new(body, max).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let message = format!("The body is larger than {max} bytes: send less");
+            let status = StatusCode::PAYLOAD_TOO_LARGE;
+            Err(ProxyError::new(status, codes::TOO_LARGE, message))
+        }
+        Err(_) => Err(bad_format("The body ended before it was complete")),
+    }
+}
