@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use wire::{Api, Observer, Used};
+use wire::Api;
 
 use crate::app::App;
 use crate::proxy::answer::{Answer, Body, Broken};
@@ -21,6 +21,7 @@ use crate::proxy::record::{self, Outcome};
 use crate::proxy::settle::Settled;
 use crate::proxy::tail::{self, Tail};
 use crate::proxy::translate::Passing;
+use crate::proxy::watched::{Watched, content_type, is_plain};
 use crate::proxy::{Prepared, Reply, cache, left, price, settle, stopped, upstream, worth};
 
 /// How many pieces of a stream wait for a client that reads slowly.
@@ -69,26 +70,6 @@ fn is_stream(prepared: &Prepared, headers: &HeaderMap) -> bool {
     kind.starts_with("text/event-stream") || asked || prepared.route.is_none()
 }
 
-fn content_type(headers: &HeaderMap) -> &str {
-    let value = headers.get(CONTENT_TYPE);
-    value
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
-}
-
-/// An observer of the answer; none where nobody can say what its bytes mean.
-fn observer(prepared: &Prepared, headers: &HeaderMap) -> Option<Observer> {
-    let route = prepared.route.as_ref()?;
-    is_plain(headers).then(|| Observer::new(&route.endpoint, &route.asked, content_type(headers)))
-}
-
-/// Whether an answer can be read. One that is compressed, which nobody has asked for, is guessed at by its length.
-fn is_plain(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_ENCODING)
-        .is_none_or(|value| value == "identity")
-}
-
 /// An answer that is short enough: settled, then passed on.
 async fn whole(
     app: &Arc<App>,
@@ -98,23 +79,23 @@ async fn whole(
     max: usize,
 ) -> Result<(), ProxyError> {
     let (status, headers) = (response.status(), response.headers().clone());
-    let mut watched = Watched::new(prepared, &headers);
+    let mut watched = Watched::new(prepared, &headers, None);
     let deadline = Instant::now() + app.config.gateway.call_max;
     let reading = read_whole(response, max, deadline, &mut watched);
     let read = tokio::select! {
-        read = reading => read,
-        () = stopped(app) => Err(Broken),
-        () = left(app, &mut reply) => Err(Broken),
+        read = reading => read.map_err(|Broken| End::Lost),
+        () = stopped(app) => Err(End::Lost),
+        () = left(app, &mut reply) => Err(End::Cut),
     };
-    let (body, is_whole) = match read {
-        Ok(body) => (body, true),
-        Err(Broken) => (Bytes::new(), false),
+    let (body, end) = match read {
+        Ok(body) => (body, End::Whole),
+        Err(end) => (Bytes::new(), end),
     };
-    let charged = conclude(app, prepared, watched, status, is_whole, Some(&body)).await;
+    let charged = conclude(app, prepared, watched, (status, end), &body).await;
     let settled = charged.as_ref().map(|_| ()).map_err(Clone::clone);
-    let answer = charged.and_then(|charged| match is_whole {
-        true => answer(prepared, status, &headers, body, &charged),
-        false => Err(ProxyError::no_answer("the answer broke off")),
+    let answer = charged.and_then(|charged| match end {
+        End::Whole => answer(prepared, status, &headers, body, &charged),
+        End::Cut | End::Lost => Err(ProxyError::no_answer("the answer broke off")),
     });
     if let Ok(answer) = &answer {
         cache::keep(app, prepared, answer).await;
@@ -204,7 +185,7 @@ async fn stream(
     if is_gone {
         pump.leave();
     }
-    let mut watched = Watched::new(prepared, &headers);
+    let mut watched = Watched::new(prepared, &headers, record::keeps(app, &prepared.call));
     let ended = tokio::select! {
         is_whole = pump.run(response, &mut watched) => Some(is_whole),
         () = stopped(app) => None,
@@ -213,10 +194,30 @@ async fn stream(
         // The piece before it may have been cut on its way.
         pump.held_back = None;
     }
-    let is_whole = ended.unwrap_or_default();
-    let settled = conclude(app, prepared, watched, status, is_whole, None).await?;
-    pump.finish(is_whole, &settled).await;
+    let end = match ended {
+        Some(true) => End::Whole,
+        Some(false) | None => End::Cut,
+    };
+    let copy = watched.take_copy().unwrap_or_default();
+    match conclude(app, prepared, watched, (status, end), &copy).await {
+        Ok(settled) => pump.finish(end == End::Whole, &settled).await,
+        Err(error) => {
+            pump.break_off().await;
+            return Err(error);
+        }
+    }
     Ok(())
+}
+
+/// How an answer has ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// All of it has come.
+    Whole,
+    /// What has come was passed on, or was written for somebody who has left.
+    Cut,
+    /// Of what has come nothing reaches the client, who is there and waits for all of it: it costs nothing.
+    Lost,
 }
 
 /// For how long an answer is read on without its client.
@@ -303,56 +304,20 @@ impl Pump {
         if !rest.is_empty() {
             self.send(rest).await;
         }
-        match is_whole {
-            true => {
-                if let Some(comment) = self.tail.comment(settled) {
-                    self.send(comment).await;
-                }
-                self.tail.trail(settled);
-            }
-            false if !self.is_gone => drop(self.pieces.send(Err(Broken)).await),
-            false => {}
+        if !is_whole {
+            return self.break_off().await;
         }
-    }
-}
-
-/// What is counted of an answer.
-struct Watched {
-    observer: Option<Observer>,
-    bytes: u64,
-    first_byte: Option<std::time::Instant>,
-    /// What the answer says that it is.
-    content_type: Option<String>,
-}
-
-impl Watched {
-    fn new(prepared: &Prepared, headers: &HeaderMap) -> Self {
-        Self {
-            observer: observer(prepared, headers),
-            bytes: 0,
-            first_byte: None,
-            content_type: Some(content_type(headers).to_owned()).filter(|text| !text.is_empty()),
+        if let Some(comment) = self.tail.comment(settled) {
+            self.send(comment).await;
         }
+        self.tail.trail(settled);
     }
 
-    fn feed(&mut self, piece: &[u8]) {
-        self.first_byte.get_or_insert_with(std::time::Instant::now);
-        self.bytes = self.bytes.saturating_add(piece.len() as u64);
-        if let Some(observer) = &mut self.observer {
-            observer.feed(piece);
+    /// Lets the client see that this is not the end that its answer should have had.
+    async fn break_off(self) {
+        if !self.is_gone {
+            let _ = self.pieces.send(Err(Broken)).await;
         }
-    }
-
-    fn used(self, prepared: &Prepared, is_whole: bool) -> Option<Used> {
-        if let Some(observer) = self.observer {
-            return Some(observer.finish(is_whole));
-        }
-        // An answer that can't be read: all of it is taken for what was written.
-        let route = prepared.route.as_ref()?;
-        let mut used = Observer::new(&route.endpoint, &route.asked, "").finish(false);
-        used.text_bytes = self.bytes;
-        used.body_bytes = self.bytes;
-        Some(used)
     }
 }
 
@@ -361,16 +326,15 @@ async fn conclude(
     app: &Arc<App>,
     prepared: &Prepared,
     watched: Watched,
-    status: StatusCode,
-    is_whole: bool,
-    body: Option<&Bytes>,
+    (status, end): (StatusCode, End),
+    body: &[u8],
 ) -> Result<Settled, ProxyError> {
-    let call = &prepared.call;
+    let (call, is_whole) = (&prepared.call, end == End::Whole);
     let (bytes, first_byte) = (watched.bytes, watched.first_byte);
     let content_type = watched.content_type.clone();
     let used = watched.used(prepared, is_whole);
     // An answer that is an error costs nothing, and so does one of which nothing came.
-    let is_worth = status.is_success() && bytes > 0;
+    let is_worth = status.is_success() && bytes > 0 && end != End::Lost;
     let priced = match (prepared.bound(), &prepared.route, &used) {
         (Some(bound), Some(route), Some(used)) if is_worth => {
             let priced = price::price(&app.catalog.current(), call, route, bound, used);
@@ -390,7 +354,7 @@ async fn conclude(
         response_bytes: bytes,
         first_byte,
         content_type: content_type.as_deref(),
-        response: body,
+        response: Some(body),
         error: (!is_whole).then_some("the provider's answer broke off"),
     };
     let log = record::log(app, call, Some(prepared), &outcome);

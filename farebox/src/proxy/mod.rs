@@ -25,6 +25,7 @@ mod tail;
 mod tokens;
 mod translate;
 mod upstream;
+mod watched;
 mod worth;
 
 use std::sync::Arc;

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use wire::{Report, Used};
@@ -31,7 +30,7 @@ pub struct Outcome<'a> {
     /// What the answer says that it is.
     pub content_type: Option<&'a str>,
     /// The answer, where it is at hand.
-    pub response: Option<&'a Bytes>,
+    pub response: Option<&'a [u8]>,
     /// What went wrong, for people.
     pub error: Option<&'a str>,
 }
@@ -53,6 +52,17 @@ impl<'a> Outcome<'a> {
     }
 }
 
+fn is_wanted(call: &Call) -> bool {
+    let settings = &call.gateway.settings;
+    call.wishes.collect_log.unwrap_or(settings.collect_logs)
+}
+
+/// How many bytes the call's log keeps of an answer at most; nothing where it is to have none of what was said.
+pub fn keeps(app: &App, call: &Call) -> Option<usize> {
+    let keeps = is_wanted(call) && call.wishes.collect_payload.unwrap_or(true);
+    keeps.then_some(app.config.gateway.log_body_max_bytes)
+}
+
 /// The call's log; nothing where nobody wants one.
 pub fn log(
     app: &App,
@@ -61,12 +71,10 @@ pub fn log(
     outcome: &Outcome<'_>,
 ) -> Option<NewLog> {
     let settings = &call.gateway.settings;
-    if !call.wishes.collect_log.unwrap_or(settings.collect_logs) {
+    if !is_wanted(call) {
         return None;
     }
-    let keeps = call.wishes.collect_payload.unwrap_or(true);
-    let max = app.config.gateway.log_body_max_bytes;
-    let payloads = keeps.then(|| Payloads {
+    let payloads = keeps(app, call).map(|max| Payloads {
         request: Some(Body::pack(&call.body, max)),
         response: outcome.response.map(|body| Body::pack(body, max)),
     });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use farebox::store::charges;
+use farebox::store::{charges, gateways, logs};
 use serde_json::{Value, json};
 
 use super::{Told, chat, is_settled, nanos, runner, send, to};
@@ -83,6 +83,45 @@ async fn what_the_provider_cuts_is_estimated_and_never_free(app: &TestApp) {
     // Some twenty words, and not forty: each is a token, or two.
     let cost = GIVEN - nanos(app).await;
     assert!((10 * 10_000..45 * 10_000).contains(&cost), "{cost}");
+}
+
+/// Of an answer that is no stream a client gets all or nothing, and pays for all or nothing.
+async fn what_breaks_off_before_a_client_has_any_of_it_is_free(app: &TestApp) {
+    app.give(100).await;
+    let token = runner(app).await;
+    let mut body = streaming("one [sandbox words=40 piece_bytes=20 disconnect_after=2]");
+    body["stream"] = json!(false);
+    let told = chat(app, &token, body).await;
+    assert_eq!((told.status.as_u16(), told.code()), (502, 2005));
+    assert!(told.text.contains("nothing was charged"), "{}", told.text);
+    assert_eq!(nanos(app).await, GIVEN);
+}
+
+async fn the_log_of_a_stream_has_what_was_said(app: &TestApp) {
+    app.give(100).await;
+    let token = runner(app).await;
+    let told = chat(app, &token, streaming("one two")).await;
+    let kept = response(app, &told).await.unwrap();
+    let kept = String::from_utf8(kept).unwrap();
+    // The provider's own words: the usage, too, that the gateway has asked for.
+    assert!(kept.ends_with("data: [DONE]\n\n"), "{kept}");
+    assert!(kept.contains("\"prompt_tokens\":2"), "{kept}");
+    // Of one that is too long the beginning is kept.
+    let told = chat(app, &token, streaming("one [sandbox words=900]")).await;
+    let kept = response(app, &told).await.unwrap();
+    assert_eq!(kept.len(), 4096);
+    let request = to(app, "openai/v1/chat/completions").bearer_auth(&token);
+    let request = request.header("cf-aig-collect-log-payload", "false");
+    let told = send(request.json(&streaming("one two"))).await;
+    assert_eq!(response(app, &told).await, None);
+}
+
+async fn response(app: &TestApp, told: &Told) -> Option<Vec<u8>> {
+    let db = &app.app.store.db;
+    let gateway = gateways::find(db, app.account, "default").await.unwrap();
+    let id = told.header("cf-aig-log-id").parse().unwrap();
+    let kept = logs::payloads(db, &gateway.unwrap(), id).await.unwrap();
+    kept.response.map(|body| body.unpack().unwrap())
 }
 
 /// Also where it breaks with its first piece: the client has paid for it.
@@ -261,6 +300,8 @@ crate::on_both_engines![
     a_stream_of_anthropics_and_one_of_googles,
     what_the_provider_cuts_is_estimated_and_never_free,
     what_came_before_a_break_reaches_the_client,
+    what_breaks_off_before_a_client_has_any_of_it_is_free,
+    the_log_of_a_stream_has_what_was_said with [("FAREBOX_GATEWAY__LOG_BODY_MAX_BYTES", "8192")],
     a_stream_without_usage_is_estimated,
     a_wrong_usage_takes_no_more_than_was_held,
     whoever_leaves_pays_for_what_was_written,
