@@ -181,9 +181,14 @@ fn remove(headers: &mut HeaderMap, names: &[&str]) {
     }
 }
 
-/// The headers of an answer that reach the client.
+/// The headers of an answer that reach the client. Those of a gateway behind this one don't: what they say of a
+/// call's cost or log is not so here.
 pub fn passed_back(headers: &HeaderMap, key: &Key) -> HeaderMap {
-    let mut passed = headers.clone();
+    let names = headers.iter();
+    let passed = names.filter(|(name, _)| !name.as_str().starts_with("cf-aig-"));
+    let mut passed: HeaderMap = passed
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
     if key.is_operators() {
         remove(&mut passed, &OPERATORS_OWN);
     }
@@ -225,4 +230,26 @@ fn pause(call: &Call, attempt: u32) -> Duration {
 
 fn number(value: Option<i64>) -> Option<u32> {
     value.and_then(|value| u32::try_from(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn what_a_provider_says_comes_back_but_for_what_is_the_gateways_or_the_operators_to_say() {
+        let mut headers = HeaderMap::new();
+        for name in ["x-request-id", "cf-aig-cost", "openai-organization", "te"] {
+            headers.append(name, HeaderValue::from_static("one"));
+        }
+        headers.append("x-request-id", HeaderValue::from_static("two"));
+        let passed = passed_back(&headers, &Key::Own);
+        assert_eq!(passed.get_all("x-request-id").iter().count(), 2);
+        assert!(passed.contains_key("openai-organization"));
+        assert_eq!(passed.len(), 3);
+        let passed = passed_back(&headers, &Key::Operators("key".into()));
+        assert_eq!(passed.len(), 2);
+    }
 }
