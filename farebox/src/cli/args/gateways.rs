@@ -96,7 +96,7 @@ pub(in crate::cli) struct SettingsArgs {
     /// Never the operator's keys
     #[arg(long, value_name = "BOOL")]
     pub(in crate::cli) byok_only: Option<bool>,
-    /// Ask providers to keep nothing
+    /// Paid calls only with an account of the operator's of which the provider keeps nothing
     #[arg(long, value_name = "BOOL")]
     pub(in crate::cli) zdr: Option<bool>,
     /// Lower a call's output limit to what the credit affords, rather than refuse it
