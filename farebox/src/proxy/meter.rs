@@ -22,7 +22,7 @@ use crate::proxy::settle::Settled;
 use crate::proxy::tail::{self, Tail};
 use crate::proxy::translate::Passing;
 use crate::proxy::watched::{Watched, content_type, is_plain};
-use crate::proxy::{Prepared, Reply, cache, left, price, settle, stopped, upstream, worth};
+use crate::proxy::{Prepared, Reply, cache, drain, left, price, settle, stopped, upstream, worth};
 
 /// How many pieces of a stream wait for a client that reads slowly.
 const PIECES: usize = 8;
@@ -85,7 +85,7 @@ async fn whole(
     let read = tokio::select! {
         read = reading => read.map_err(|Broken| End::Lost),
         () = stopped(app) => Err(End::Lost),
-        () = left(app, &mut reply) => Err(End::Cut),
+        () = left(app, &prepared.call, &mut reply) => Err(End::Cut),
     };
     let (body, end) = match read {
         Ok(body) => (body, End::Whole),
@@ -178,7 +178,7 @@ async fn stream(
         held_back: None,
         passing,
         deadline: Instant::now() + app.config.gateway.call_max,
-        drain: drain(app, prepared),
+        drain: drain(app, &prepared.call),
         is_gone: false,
         tail,
     };
@@ -218,15 +218,6 @@ enum End {
     Cut,
     /// Of what has come nothing reaches the client, who is there and waits for all of it: it costs nothing.
     Lost,
-}
-
-/// For how long an answer is read on without its client.
-fn drain(app: &App, prepared: &Prepared) -> Duration {
-    let slug = &prepared.call.target.slug;
-    match app.config.providers.cuts_when_client_leaves(slug) {
-        true => Duration::ZERO,
-        false => app.config.gateway.drain,
-    }
 }
 
 /// Moves a stream's pieces from the provider to the client, one behind.

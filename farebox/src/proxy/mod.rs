@@ -29,6 +29,7 @@ mod watched;
 mod worth;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -260,9 +261,21 @@ async fn stopped(app: &App) {
 /// Comes when the client has left that waits for a whole answer, and has been gone for as long as one is read on.
 /// An answer that has not begun is waited for whoever has left: its provider writes it all the same, and only what
 /// comes can be charged.
-async fn left(app: &App, reply: &mut Reply) {
+async fn left(app: &App, call: &Call, reply: &mut Reply) {
     reply.closed().await;
-    tokio::time::sleep(app.config.gateway.drain).await;
+    tokio::time::sleep(drain(app, call)).await;
+}
+
+/// For how long an answer is read on without its client.
+fn drain(app: &App, call: &Call) -> Duration {
+    match app
+        .config
+        .providers
+        .cuts_when_client_leaves(&call.target.slug)
+    {
+        true => Duration::ZERO,
+        false => app.config.gateway.drain,
+    }
 }
 
 impl Prepared {

@@ -215,6 +215,18 @@ async fn and_what_has_no_end_is_cut(app: &TestApp) {
 async fn or_at_once_where_the_operator_says_so(app: &TestApp) {
     app.give(100).await;
     let token = runner(app).await;
+    let mut body = streaming("one [sandbox words=60 stall_after=1]");
+    body["stream"] = json!(false);
+    let waiting = chat(app, &token, body);
+    let left = tokio::time::timeout(Duration::from_millis(500), waiting).await;
+    assert!(left.is_err());
+    is_settled(app).await;
+    assert!(nanos(app).await < GIVEN);
+}
+
+async fn and_so_is_a_stream(app: &TestApp) {
+    app.give(100).await;
+    let token = runner(app).await;
     // Silent for longer than this test may take: that nobody listens is seen all the same.
     let body = streaming("one [sandbox words=60 stall_after=20]");
     leave(app, &token, body).await;
@@ -307,6 +319,10 @@ crate::on_both_engines![
     whoever_leaves_pays_for_what_was_written,
     and_what_has_no_end_is_cut with [("FAREBOX_GATEWAY__DRAIN_SECONDS", "1")],
     or_at_once_where_the_operator_says_so with [
+        ("FAREBOX_PROVIDERS__CUT_WHEN_CLIENT_LEAVES", "openai"),
+        ("FAREBOX_GATEWAY__DRAIN_SECONDS", "600"),
+    ],
+    and_so_is_a_stream with [
         ("FAREBOX_PROVIDERS__CUT_WHEN_CLIENT_LEAVES", "openai"),
         ("FAREBOX_GATEWAY__DRAIN_SECONDS", "600"),
     ],
