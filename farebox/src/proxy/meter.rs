@@ -334,7 +334,8 @@ async fn conclude(
         _ => None,
     };
     // What a caller says that a call of theirs costs is for its log: their gateway's rules count the price.
-    let is_own = prepared.credit.is_none() && is_worth;
+    let is_told = priced.is_none() || call.wishes.custom_cost.is_some();
+    let is_own = prepared.credit.is_none() && is_worth && is_told;
     let told = is_own.then(|| worth::worth(app, prepared, used.as_ref()));
     let told = told.flatten();
     let outcome = Outcome {
