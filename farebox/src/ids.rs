@@ -60,6 +60,17 @@ pub fn uuid(now: Timestamp) -> String {
 /// The id of the transfer that `purpose` makes for `subject`: always the same one, by which a repeat
 /// is recognised.
 pub fn transfer_for(purpose: &str, subject: &str) -> TransferId {
+    TransferId::from_u128(derived(purpose, subject))
+}
+
+/// The same for a call, of which there are many: it begins with the call's time, so that new rows go to the end of
+/// their index and those of a group share its pages.
+pub fn transfer_of_call(purpose: &str, call: LogId) -> TransferId {
+    let derived = derived(purpose, &call.to_string());
+    TransferId::from_u128(call.time_bits() | derived & LogId::RANDOM)
+}
+
+fn derived(purpose: &str, subject: &str) -> u128 {
     let mut hasher = blake3::Hasher::new_derive_key("farebox 2026 transfer id v1");
     hasher
         .update(purpose.as_bytes())
@@ -67,7 +78,7 @@ pub fn transfer_for(purpose: &str, subject: &str) -> TransferId {
         .update(subject.as_bytes());
     let mut bytes = [0; 16];
     hasher.finalize_xof().fill(&mut bytes);
-    TransferId::from_u128(u128::from_be_bytes(bytes))
+    u128::from_be_bytes(bytes)
 }
 
 /// The bucket in which a gateway's rule counts calls that are alike in what it splits by: always the same one,
@@ -166,6 +177,17 @@ mod tests {
         assert_eq!(transfer_for("topup", "a"), transfer_for("topup", "a"));
         assert_ne!(transfer_for("topup", "a"), transfer_for("fee", "a"));
         assert_ne!(transfer_for("topup", "a"), transfer_for("topup", "b"));
+    }
+
+    #[test]
+    fn transfers_of_calls_repeat_and_sort_by_time() {
+        let at = |millis| LogId::new(Timestamp::from_millis(millis));
+        let (one, later) = (at(1_700_000_000_000), at(1_700_000_000_001));
+        let id = transfer_of_call("call", one);
+        assert_eq!(id, transfer_of_call("call", one));
+        assert_ne!(id, transfer_of_call("call settled", one));
+        assert_ne!(id, transfer_of_call("call", at(1_700_000_000_000)));
+        assert!(id.to_string() < transfer_of_call("call", later).to_string());
     }
 
     #[test]

@@ -19,6 +19,9 @@ const RANDOM_BITS: u32 = 80;
 pub struct LogId(u128);
 
 impl LogId {
+    /// The random bits.
+    pub(super) const RANDOM: u128 = (1 << RANDOM_BITS) - 1;
+
     /// A new id for a call that comes in now.
     pub fn new(now: Timestamp) -> Self {
         let [a, b, c, d, e, f, g, h, i, j] = super::random();
@@ -31,6 +34,11 @@ impl LogId {
         const MILLIS_MAX: u64 = (1 << 48) - 1;
         let millis = u64::try_from(time.millis()).unwrap_or_default();
         Self(u128::from(millis.min(MILLIS_MAX)) << RANDOM_BITS)
+    }
+
+    /// The id without its random bits.
+    pub(super) fn time_bits(self) -> u128 {
+        self.0 & !Self::RANDOM
     }
 
     /// When the call came in.

@@ -88,7 +88,7 @@ pub fn expiry(app: &App) -> Timestamp {
 
 /// The hold of a call: always the same one, so that whoever settles needs to be told nothing else.
 pub fn hold_of(call: &Call) -> TransferId {
-    ids::transfer_for("call", &call.id.to_string())
+    ids::transfer_of_call("call", call.id)
 }
 
 async fn refused(

@@ -154,7 +154,7 @@ impl Paid<'_> {
 }
 
 fn settlement_of(call: &Call) -> TransferId {
-    ids::transfer_for("call settled", &call.id.to_string())
+    ids::transfer_of_call("call settled", call.id)
 }
 
 fn postings(call: &Call, paid: &Paid<'_>) -> Vec<Operation> {
@@ -169,7 +169,7 @@ fn postings(call: &Call, paid: &Paid<'_>) -> Vec<Operation> {
     }];
     if paid.overrun().is_positive() {
         operations.push(Operation::Transfer {
-            id: ids::transfer_for("call overrun", &call.id.to_string()),
+            id: ids::transfer_of_call("call overrun", call.id),
             debit: Account::WriteOffs,
             credit: Account::Revenue,
             amount: paid.overrun(),
