@@ -14,7 +14,7 @@ use crate::store::{StoreError, postgres, sqlite};
 #[derive(Debug)]
 pub enum Db {
     /// An embedded file.
-    Sqlite(Sqlite),
+    Sqlite(Box<Sqlite>),
     /// A server.
     Postgres(deadpool_postgres::Pool),
 }
@@ -27,7 +27,7 @@ impl Db {
     /// [`StoreError::Database`].
     pub fn open(config: &DatabaseConfig) -> Result<Self, StoreError> {
         match &config.url {
-            DatabaseUrl::Sqlite(path) => Ok(Self::Sqlite(Sqlite::open(path)?)),
+            DatabaseUrl::Sqlite(path) => Ok(Self::Sqlite(Box::new(Sqlite::open(path)?))),
             DatabaseUrl::Postgres(url) => {
                 Ok(Self::Postgres(postgres::pool(url, config.pool_size)?))
             }
@@ -40,7 +40,7 @@ impl Db {
     /// [`StoreError::Database`].
     pub fn open_read_only(config: &DatabaseConfig) -> Result<Self, StoreError> {
         match &config.url {
-            DatabaseUrl::Sqlite(path) => Ok(Self::Sqlite(Sqlite::open_read_only(path)?)),
+            DatabaseUrl::Sqlite(path) => Ok(Self::Sqlite(Box::new(Sqlite::open_read_only(path)?))),
             DatabaseUrl::Postgres(_) => Self::open(config),
         }
     }

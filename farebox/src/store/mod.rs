@@ -10,6 +10,7 @@ pub mod buckets;
 pub mod bulk;
 pub mod cache;
 pub mod charges;
+mod checkpoint;
 pub mod committer;
 pub mod custom_providers;
 pub mod db;

@@ -16,15 +16,11 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use crate::store::StoreError;
+use crate::store::checkpoint::{self, Checkpoints, Pace};
 use crate::store::value::{Row, Value};
 
 /// How many prepared statements a connection keeps.
 const STATEMENT_CACHE: usize = 128;
-
-/// After how many pages the write-ahead log goes into the database file: 128 MB. The commit that reaches
-/// it waits for that, and pages that many commits have changed are then copied once. At 32 MB, which calls
-/// fill several times a second, they go through at less than two thirds of the rate.
-const CHECKPOINT_PAGES: i64 = 32_000;
 
 /// The tables of the database in memory.
 const VOLATILE: &str = include_str!("../../migrations/0010_rate_counts.sql");
@@ -37,6 +33,8 @@ pub struct Sqlite {
     readers: Mutex<Vec<Connection>>,
     /// A database in memory, for what is worth nothing after this process.
     volatile: Mutex<Connection>,
+    /// Before the lock: it has the file open.
+    _checkpoints: Option<Checkpoints>,
     /// Held for as long as the database is open; the system lets go of it when the process dies.
     _lock: Option<File>,
 }
@@ -47,9 +45,17 @@ impl Sqlite {
     /// # Errors
     /// [`StoreError::InUse`] where another process has it; [`StoreError::Database`] otherwise.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_at(path, Pace::USUAL)
+    }
+
+    pub(super) fn open_at(path: &Path, pace: Pace) -> Result<Self, StoreError> {
         let lock = lock_out_others(path)?;
-        let writer = connect(path, OpenFlags::default())?;
-        Self::over(path, writer, Some(lock))
+        let mut writer = connect(path, OpenFlags::default())?;
+        let grown = checkpoint::follow(&mut writer, pace)?;
+        let mut sqlite = Self::over(path, writer, Some(lock))?;
+        let checkpoints = Checkpoints::start(path, sqlite.writer.clone(), grown, pace)?;
+        sqlite._checkpoints = Some(checkpoints);
+        Ok(sqlite)
     }
 
     /// Opens the file for reading only, beside a process that may be serving it: write-ahead logging
@@ -73,6 +79,7 @@ impl Sqlite {
             writer: Arc::new(AsyncMutex::new(writer)),
             readers: Mutex::new(Vec::new()),
             volatile: Mutex::new(volatile),
+            _checkpoints: None,
             _lock: lock,
         })
     }
@@ -197,7 +204,7 @@ pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+pub(super) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(path, flags)
         .map_err(|error| StoreError::Database(format!("can't open {}: {error}", path.display())))?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
@@ -208,7 +215,6 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
          PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;",
     )?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     Ok(connection)
 }
 
