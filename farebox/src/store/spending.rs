@@ -19,8 +19,9 @@ const HOUR_MILLIS: i64 = 3_600_000;
 /// All columns of a limit, in the order that [`limit`] reads.
 pub const SELECT: &str = "SELECT account_id, amount_cents, duration, strategy FROM spending_limits";
 
-/// The index of usage has the same conditions, word for word: that is how the engines know it.
-const USAGE: &str = "debit = $1 AND code = 3 AND phase IN ('single', 'post', 'post_last')";
+/// The index of usage has the same conditions: that is how the engines know it, SQLite only word for word.
+const USAGE: &str =
+    "debit = $1 AND code = 3 AND (phase = 'single' OR phase = 'post' OR phase = 'post_last')";
 
 /// What an hour's transfers add to its sum.
 pub const ADD_HOURS: Insert = Insert {

@@ -7,7 +7,7 @@ use crate::store::db::Db;
 
 /// Which transfers are usage: debits that have been posted. In these very words, so that both engines
 /// see that the index `usage_by_time` has them all.
-const USAGE: &str = "code = 3 AND phase IN ('single', 'post', 'post_last')";
+const USAGE: &str = "code = 3 AND (phase = 'single' OR phase = 'post' OR phase = 'post_last')";
 
 const _: () = assert!(Code::Usage.number() == 3);
 

@@ -59,6 +59,76 @@ async fn what_is_committed_is_on_the_disk(database: &Database) {
     );
 }
 
+/// Rows that a check refuses, beside one that differs in the value alone.
+async fn only_the_values_that_are_known_are_stored(database: &Database) {
+    let db = open(database);
+    migrate(&db).await.unwrap();
+    let id = "0".repeat(32);
+    let transfer = format!(
+        "INSERT INTO transfers (id, debit, credit, amount, code, phase, hold, expires_at, reference, at) \
+         VALUES ('{id}', 'a', 'b', 1, 1, '{{}}', NULL, NULL, '', 1)"
+    );
+    let hold = format!(
+        "INSERT INTO holds (id, account_id, credit, code, amount, posted, state, expires_at) \
+         VALUES ('{id}', 'a', 'b', 1, 1, 0, '{{}}', 1)"
+    );
+    for (sql, known, unknown) in [
+        (
+            transfer,
+            "single",
+            [
+                "", "singl", "single ", "Single", "post", "expire", "pending",
+            ]
+            .as_slice(),
+        ),
+        (
+            hold,
+            "open",
+            ["", "ope", "open ", "OPEN", "expire"].as_slice(),
+        ),
+    ] {
+        for value in unknown {
+            let refused = db
+                .execute(&sql.replace("{}", value), &[])
+                .await
+                .unwrap_err();
+            assert!(
+                refused.to_string().to_lowercase().contains("check"),
+                "{value}: {refused}"
+            );
+        }
+        db.execute(&sql.replace("{}", known), &[]).await.unwrap();
+    }
+}
+
+/// What SQLite fills a table in memory for with every row.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_written_for_every_call_fills_no_table_in_memory() {
+    let database = Database::create(Engine::Sqlite).await.unwrap();
+    let db = open(&database);
+    migrate(&db).await.unwrap();
+    for sql in [
+        "INSERT INTO transfers (id, debit, credit, amount, code, phase, hold, expires_at, reference, at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO holds (id, account_id, credit, code, amount, posted, state, expires_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+         ON CONFLICT (id) DO UPDATE SET posted = excluded.posted, state = excluded.state",
+        "INSERT INTO logs (id, key_source) VALUES ($1, $2)",
+    ] {
+        let steps = db.query(&format!("EXPLAIN {sql}"), &[]).await.unwrap();
+        for mut step in steps {
+            step.int().unwrap();
+            assert_ne!(step.text().unwrap(), "OpenEphemeral", "{sql}");
+        }
+    }
+    let usage = "EXPLAIN QUERY PLAN SELECT amount FROM transfers WHERE debit = $1 AND code = 3 \
+         AND (phase = 'single' OR phase = 'post' OR phase = 'post_last') AND at >= $2";
+    let plan = db.query_opt(usage, &[]).await.unwrap().unwrap();
+    assert!(format!("{plan:?}").contains("usage_by_time"), "{plan:?}");
+    let wrong = db.query("PRAGMA integrity_check", &[]).await.unwrap();
+    assert_eq!(wrong.into_iter().next().unwrap().text().unwrap(), "ok");
+}
+
 macro_rules! on_a_database {
     ($($name:ident),+ $(,)?) => {
         $(mod $name {
@@ -84,4 +154,5 @@ on_a_database![
     a_second_migration_changes_nothing,
     a_newer_schema_is_refused,
     what_is_committed_is_on_the_disk,
+    only_the_values_that_are_known_are_stored,
 ];
