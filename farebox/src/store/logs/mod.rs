@@ -328,6 +328,10 @@ fn log_values(of: &NewCall, call: &Call, metadata: &Metadata) -> Vec<Value> {
 
 /// At most so many characters of a text, without the one that PostgreSQL stores in none.
 pub(super) fn cut(text: &str, max: usize) -> String {
+    // No more bytes, so no more characters: copied as it is.
+    if text.len() <= max && !text.contains('\0') {
+        return text.to_owned();
+    }
     let letters = text.chars().filter(|letter| *letter != '\0');
     letters.take(max).collect()
 }
