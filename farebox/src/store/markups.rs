@@ -1,5 +1,7 @@
 //! What is added to the providers' prices, by account and model.
 
+use std::sync::LazyLock;
+
 use ledger::{AccountId, Timestamp};
 
 use crate::store::StoreError;
@@ -23,6 +25,17 @@ const SELECT: &str = "SELECT account_id, scope, percent, updated_at FROM markups
 
 /// How everybody is written where an account stands.
 const EVERYBODY: &str = "";
+
+/// The six that a call may have, each found by its whole key. `IN`, `OR` and `ORDER BY` would make SQLite
+/// build tables first, which takes longer than to look all of them up.
+static FOR_CALL: LazyLock<String> = LazyLock::new(|| {
+    let scopes = |account| ["$2", "$3", "''"].map(|scope| (account, scope));
+    let keys = ["$1", "''"].into_iter().flat_map(scopes);
+    let selects = keys.map(|(account, scope)| {
+        format!("{SELECT} WHERE account_id = {account} AND scope = {scope}")
+    });
+    selects.collect::<Vec<_>>().join(" UNION ALL ")
+});
 
 fn markup(mut row: Row) -> Result<Markup, StoreError> {
     let account = row.text()?;
@@ -91,15 +104,14 @@ pub async fn for_call(
     provider: &str,
     model: &str,
 ) -> Result<Option<Markup>, StoreError> {
-    // A scope that goes further in the same words is longer, and everybody's account is the shortest.
-    let sql = format!(
-        "{SELECT} WHERE account_id IN ($1, '') AND scope IN ($2, $3, '') \
-         ORDER BY LENGTH(account_id) DESC, LENGTH(scope) DESC LIMIT 1"
-    );
     let params = [
         account.to_string().into(),
         format!("{provider}/{model}").into(),
         provider.into(),
     ];
-    db.query_opt(&sql, &params).await?.map(markup).transpose()
+    let found = db.query(&FOR_CALL, &params).await?;
+    let found: Vec<_> = found.into_iter().map(markup).collect::<Result<_, _>>()?;
+    // A scope that goes further in the same words is longer.
+    let nearness = |markup: &Markup| (markup.account.is_some(), markup.scope.len());
+    Ok(found.into_iter().max_by_key(nearness))
 }
