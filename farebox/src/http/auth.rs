@@ -13,7 +13,7 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
-use ledger::AccountId;
+use ledger::{AccountId, Timestamp};
 
 use crate::app::App;
 use crate::error::{ApiError, codes};
@@ -262,12 +262,14 @@ async fn authenticate(app: &Arc<App>, parts: &Parts) -> Result<Who, ApiError> {
 }
 
 /// The token, where it is one and is still valid.
-pub async fn find_token(app: &Arc<App>, text: &str) -> Result<Option<Token>, StoreError> {
+async fn find_token(app: &Arc<App>, text: &str) -> Result<Option<Token>, StoreError> {
     let token = tokens::find_by_hash(&app.store.db, &app.keyring.hash_token(text)).await?;
-    let now = app.now();
-    Ok(token.filter(|token| {
-        token.revoked_at.is_none() && token.expires_at.is_none_or(|expiry| now < expiry)
-    }))
+    Ok(token.filter(|token| is_valid(token, app.now())))
+}
+
+/// Whether a stored token is still to be let in.
+pub fn is_valid(token: &Token, now: Timestamp) -> bool {
+    token.revoked_at.is_none() && token.expires_at.is_none_or(|expiry| now < expiry)
 }
 
 async fn authorise(

@@ -1,5 +1,5 @@
-//! Many rows at once: what is to be found by ids, what is to be written, and the SQL for either engine.
-//! SQLite gets one prepared statement in a loop, PostgreSQL one statement over arrays.
+//! Much at once: statements that are read together, rows to be found by ids, rows to be written, and the
+//! SQL for either engine. For rows SQLite gets one prepared statement in a loop, PostgreSQL one statement over arrays.
 
 use tokio_postgres::types::ToSql;
 
@@ -12,6 +12,15 @@ pub enum Lock {
     ForUpdate,
     /// They are only read.
     No,
+}
+
+/// A reading statement that is run together with others.
+#[derive(Debug)]
+pub struct Query<'a> {
+    /// Its text.
+    pub sql: &'a str,
+    /// What stands for `$1`, `$2` … in it.
+    pub params: Vec<Value>,
 }
 
 /// Rows to be found by their ids.

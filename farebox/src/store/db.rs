@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::config::{DatabaseConfig, DatabaseUrl};
-use crate::store::bulk::{Lookup, Write};
+use crate::store::bulk::{Lookup, Query, Write};
 use crate::store::sqlite::Sqlite;
 use crate::store::value::{Row, Value};
 use crate::store::{StoreError, postgres, sqlite};
@@ -62,6 +62,22 @@ impl Db {
     /// [`StoreError::Database`].
     pub async fn query_opt(&self, sql: &str, params: &[Value]) -> Result<Option<Row>, StoreError> {
         Ok(self.query(sql, params).await?.into_iter().next())
+    }
+
+    /// Runs several reading statements for the price of one; their rows are in the order of the statements.
+    /// On SQLite they share a connection and a read transaction, on PostgreSQL a way to the server, where
+    /// each still sees what was committed before itself.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] where any of them fails.
+    pub async fn query_together<const N: usize>(
+        &self,
+        queries: [Query<'_>; N],
+    ) -> Result<[Vec<Row>; N], StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.read_together(&queries),
+            Self::Postgres(pool) => postgres::query_together(&pool.get().await?, &queries).await,
+        }
     }
 
     /// Runs a reading statement for many ids: `{IDS}` stands in it where a column is compared with them,

@@ -9,6 +9,7 @@ pub mod auto_topups;
 pub mod buckets;
 pub mod bulk;
 pub mod cache;
+pub mod callers;
 pub mod charges;
 mod checkpoint;
 pub mod committer;

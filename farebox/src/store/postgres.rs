@@ -12,7 +12,7 @@ use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Config, NoTls, Statement};
 
 use crate::store::StoreError;
-use crate::store::bulk::{Lock, Lookup, Write};
+use crate::store::bulk::{Lock, Lookup, Query, Write};
 use crate::store::value::{Row, Value};
 
 /// What every connection begins with. A server or a role may have relaxed `synchronous_commit`, and an
@@ -100,6 +100,27 @@ async fn read(
     }
     let rows = client.query(statement, &[&lookup.ids]).await?;
     rows.iter().map(row).collect()
+}
+
+/// Runs reading statements without waiting in between, as [`begin_with`] does.
+pub(super) async fn query_together<const N: usize>(
+    client: &Client,
+    queries: &[Query<'_>; N],
+) -> Result<[Vec<Row>; N], StoreError> {
+    let mut statements = Vec::with_capacity(N);
+    for query in queries {
+        statements.push(client.prepare_cached(query.sql).await?);
+    }
+    let reads = statements
+        .iter()
+        .zip(queries)
+        .map(async |(statement, query)| client.query(statement, &params(&query.params)).await);
+    let found = join_all(reads).await;
+    let mut answers = [const { Vec::new() }; N];
+    for (answer, rows) in answers.iter_mut().zip(found) {
+        *answer = rows?.iter().map(row).collect::<Result<_, _>>()?;
+    }
+    Ok(answers)
 }
 
 /// Runs a reading statement whose `$1` are the ids and the rest `params`.

@@ -16,6 +16,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use crate::store::StoreError;
+use crate::store::bulk::Query;
 use crate::store::checkpoint::{self, Checkpoints, Pace};
 use crate::store::value::{Row, Value};
 
@@ -106,7 +107,20 @@ impl Sqlite {
         rows
     }
 
-    /// The same once for each of the ids, which is `$1`.
+    /// Runs several reading statements in one transaction: to begin and to end one costs locks of the file,
+    /// more than a point read does.
+    pub(super) fn read_together<const N: usize>(
+        &self,
+        queries: &[Query<'_>; N],
+    ) -> Result<[Vec<Row>; N], StoreError> {
+        let connection = self.take_reader()?;
+        // After an error the connection is closed, and the transaction with it.
+        let answers = query_together(&connection, queries)?;
+        self.lock_readers().push(connection);
+        Ok(answers)
+    }
+
+    /// Runs one reading statement once for each of the ids, which is `$1`.
     pub(super) fn read_each(
         &self,
         sql: &str,
@@ -238,6 +252,20 @@ pub(super) fn query(
     let mut answer = Vec::new();
     read_rows(&mut statement, &mut answer)?;
     Ok(answer)
+}
+
+/// Runs statements that answer rows in a transaction, which is left open where one of them fails.
+fn query_together<const N: usize>(
+    connection: &Connection,
+    queries: &[Query<'_>; N],
+) -> Result<[Vec<Row>; N], StoreError> {
+    let mut answers = [const { Vec::new() }; N];
+    connection.prepare_cached("BEGIN")?.execute([])?;
+    for (answer, Query { sql, params }) in answers.iter_mut().zip(queries) {
+        *answer = query(connection, sql, params)?;
+    }
+    connection.prepare_cached("COMMIT")?.execute([])?;
+    Ok(answers)
 }
 
 /// Runs a statement with the one parameter `$1` for each of the keys.

@@ -1,8 +1,11 @@
 //! API tokens: who holds one may act for one account. Only keyed hashes are stored.
 
+use std::sync::LazyLock;
+
 use ledger::{AccountId, Timestamp};
 
 use crate::store::StoreError;
+use crate::store::bulk::Query;
 use crate::store::db::Db;
 use crate::store::value::Row;
 
@@ -27,6 +30,8 @@ pub struct Token {
 
 const SELECT: &str = "SELECT id, account_id, name, permissions, created_at, expires_at, revoked_at \
      FROM tokens";
+
+static BY_HASH: LazyLock<String> = LazyLock::new(|| format!("{SELECT} WHERE hash = $1"));
 
 /// Between the names of permissions in their column.
 const SEPARATOR: &str = ",";
@@ -68,11 +73,21 @@ pub async fn create(db: &Db, token: &Token, hash: &str) -> Result<(), StoreError
 /// # Errors
 /// [`StoreError::Database`].
 pub async fn find_by_hash(db: &Db, hash: &str) -> Result<Option<Token>, StoreError> {
-    let sql = format!("{SELECT} WHERE hash = $1");
-    db.query_opt(&sql, &[hash.into()])
-        .await?
-        .map(token)
-        .transpose()
+    let Query { sql, params } = by_hash(hash);
+    first(db.query(sql, &params).await?)
+}
+
+/// How [`find_by_hash`] asks.
+pub(super) fn by_hash(hash: &str) -> Query<'static> {
+    Query {
+        sql: &BY_HASH,
+        params: vec![hash.into()],
+    }
+}
+
+/// The token in an answer to [`by_hash`].
+pub(super) fn first(found: Vec<Row>) -> Result<Option<Token>, StoreError> {
+    found.into_iter().next().map(token).transpose()
 }
 
 /// The account's tokens, oldest first.

@@ -12,11 +12,12 @@ use ledger::AccountId;
 
 use crate::app::App;
 use crate::error::codes::THROTTLED;
-use crate::http::auth::{Permission, find_token};
+use crate::http::auth::{Permission, is_valid};
 use crate::http::client_address::client_address;
 use crate::http::nul;
 use crate::ids::TOKEN_PREFIX;
 use crate::proxy::{ProxyError, codes};
+use crate::store::callers;
 use crate::store::gateways::{self, Gateway};
 use crate::store::tokens::Token;
 
@@ -98,9 +99,17 @@ impl Runner {
         if nul::is_in(id) {
             return Err(no_gateway());
         }
-        if let Some(gateway) = gateways::find(&app.store.db, account, id).await? {
+        let shown = token_of(&parts.headers, parts.uri.query());
+        let hash = shown.map(|text| app.keyring.hash_token(text));
+        let found = callers::find(&app.store.db, account, id, hash.as_deref()).await?;
+        let (gateway, token) = found;
+        let name = match hash {
+            Some(_) => authenticate(app, parts, account, token),
+            None => Err(no_token()),
+        };
+        if let Some(gateway) = gateway {
             let asks = asks_all || gateway.settings.authentication;
-            let name = match authenticate(app, parts, account).await {
+            let name = match name {
                 Err(error) if asks => return Err(error),
                 name => name.ok(),
             };
@@ -111,7 +120,7 @@ impl Runner {
             });
         }
         // What gateways there are is for its account to know.
-        let name = authenticate(app, parts, account).await?;
+        let name = name?;
         if id != gateways::DEFAULT_ID {
             return Err(no_gateway());
         }
@@ -130,18 +139,22 @@ fn no_gateway() -> ProxyError {
     ProxyError::bad_request(codes::NO_GATEWAY, message)
 }
 
-async fn authenticate(
+fn no_token() -> ProxyError {
+    unauthorized(
+        "Unauthorized: send cf-aig-authorization: Bearer <token>, or the token in the place \
+         of the provider's key",
+    )
+}
+
+/// Who it is that has shown a token: the one that was found, if any was.
+fn authenticate(
     app: &Arc<App>,
     parts: &Parts,
     account: AccountId,
+    found: Option<Token>,
 ) -> Result<String, ProxyError> {
-    let Some(text) = token_of(&parts.headers, parts.uri.query()) else {
-        let message = "Unauthorized: send cf-aig-authorization: Bearer <token>, or the token in the place \
-             of the provider's key";
-        return Err(unauthorized(message));
-    };
-    let found = find_token(app, text).await?;
-    let token = found.filter(|token| token.account == account);
+    let now = app.now();
+    let token = found.filter(|token| is_valid(token, now) && token.account == account);
     let token = token.ok_or_else(|| failed(app, parts))?;
     match Permission::Run.granted_by(&token.permissions) {
         true => Ok(name(&token)),

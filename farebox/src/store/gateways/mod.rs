@@ -2,11 +2,14 @@
 
 mod settings;
 
+use std::sync::LazyLock;
+
 use ledger::{AccountId, Timestamp};
 
 pub use settings::{Backoff, Dimension, LogStrategy, Settings, SpendLimits, SpendRule, Technique};
 
 use crate::store::StoreError;
+use crate::store::bulk::Query;
 use crate::store::db::Db;
 use crate::store::pattern::containing;
 use crate::store::value::{Row, Value};
@@ -41,6 +44,16 @@ const COLUMNS: &str = "cache_ttl, cache_invalidate_on_update, collect_logs, log_
      authentication, byok_only, zdr, clamp_max_tokens, retry_max_attempts, retry_delay, retry_backoff, \
      store_id, spend_limits";
 
+static SELECT: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT seq, account_id, id, version, cache_generation, created_at, modified_at, {COLUMNS} \
+         FROM gateways"
+    )
+});
+
+static BY_ID: LazyLock<String> =
+    LazyLock::new(|| format!("{} WHERE account_id = $1 AND id = $2", *SELECT));
+
 /// Which of an account's gateways are wanted: those whose id contains a text, or all.
 const WANTED: &str = "account_id = $1 AND ($2 = '' OR LOWER(id) LIKE LOWER($3) ESCAPE '\\')";
 
@@ -49,10 +62,21 @@ const WANTED: &str = "account_id = $1 AND ($2 = '' OR LOWER(id) LIKE LOWER($3) E
 /// # Errors
 /// [`StoreError::Database`].
 pub async fn find(db: &Db, account: AccountId, id: &str) -> Result<Option<Gateway>, StoreError> {
-    let sql = format!("{} WHERE account_id = $1 AND id = $2", select());
-    let params = [account.to_string().into(), id.into()];
-    let found = db.query_opt(&sql, &params).await?;
-    found.map(gateway).transpose()
+    let Query { sql, params } = by_id(account, id);
+    first(db.query(sql, &params).await?)
+}
+
+/// How [`find`] asks.
+pub(super) fn by_id(account: AccountId, id: &str) -> Query<'static> {
+    Query {
+        sql: &BY_ID,
+        params: vec![account.to_string().into(), id.into()],
+    }
+}
+
+/// The gateway in an answer to [`by_id`].
+pub(super) fn first(found: Vec<Row>) -> Result<Option<Gateway>, StoreError> {
+    found.into_iter().next().map(gateway).transpose()
 }
 
 /// The account's gateway with the id `default`, made with [`Settings::default`] where there is none: for its
@@ -183,10 +207,7 @@ pub async fn list(
     limit: i64,
     offset: i64,
 ) -> Result<Vec<Gateway>, StoreError> {
-    let sql = format!(
-        "{} WHERE {WANTED} ORDER BY seq LIMIT $4 OFFSET $5",
-        select()
-    );
+    let sql = format!("{} WHERE {WANTED} ORDER BY seq LIMIT $4 OFFSET $5", *SELECT);
     let mut params = wanted(account, search).to_vec();
     params.extend([limit.into(), offset.into()]);
     let found = db.query(&sql, &params).await?;
@@ -210,13 +231,6 @@ fn wanted(account: AccountId, search: &str) -> [Value; 3] {
         search.into(),
         containing(search),
     ]
-}
-
-fn select() -> String {
-    format!(
-        "SELECT seq, account_id, id, version, cache_generation, created_at, modified_at, {COLUMNS} \
-         FROM gateways"
-    )
 }
 
 /// As many parameters as there are [`COLUMNS`], from this number on.
