@@ -28,7 +28,7 @@ const EVERYBODY: &str = "";
 
 /// The six that a call may have, each found by its whole key. `IN`, `OR` and `ORDER BY` would make SQLite
 /// build tables first, which takes longer than to look all of them up.
-static FOR_CALL: LazyLock<String> = LazyLock::new(|| {
+pub(super) static FOR_CALL: LazyLock<String> = LazyLock::new(|| {
     let scopes = |account| ["$2", "$3", "''"].map(|scope| (account, scope));
     let keys = ["$1", "''"].into_iter().flat_map(scopes);
     let selects = keys.map(|(account, scope)| {

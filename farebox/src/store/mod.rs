@@ -30,6 +30,8 @@ pub mod lowered;
 pub mod markups;
 pub mod migrate;
 mod pattern;
+#[cfg(test)]
+mod plans;
 mod postgres;
 pub mod provider_configs;
 pub mod rates;

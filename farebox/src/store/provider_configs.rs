@@ -1,5 +1,7 @@
 //! Keys for providers that accounts have stored on their gateways, sealed.
 
+use std::sync::LazyLock;
+
 use ledger::{AccountId, Timestamp};
 
 use crate::store::StoreError;
@@ -35,6 +37,14 @@ pub struct ProviderConfig {
 
 const SELECT: &str = "SELECT id, account_id, provider, alias, is_default, sealed, preview, \
      created_at, modified_at FROM provider_configs WHERE gateway = $1 AND account_id = $2";
+
+/// By the alias that a call names.
+pub(super) static BY_ALIAS: LazyLock<String> =
+    LazyLock::new(|| format!("{SELECT} AND provider = $3 AND alias = $4"));
+
+/// Where a call names none: the one that is marked as the default, and the one that is called so.
+pub(super) static BY_DEFAULT: LazyLock<String> =
+    LazyLock::new(|| format!("{SELECT} AND provider = $3 AND (is_default = 1 OR alias = $4)"));
 
 /// Stores a new key. Where it is the one that is used by default, no other of its provider's is.
 ///
@@ -117,19 +127,20 @@ pub async fn for_call(
     provider: &str,
     alias: Option<&str>,
 ) -> Result<Option<ProviderConfig>, StoreError> {
-    let sql = format!(
-        "{SELECT} AND provider = $3 AND (alias = $4 OR $4 = '') \
-         AND ($4 <> '' OR is_default = 1 OR alias = $5) ORDER BY is_default DESC LIMIT 1"
-    );
+    let (sql, alias) = match alias.filter(|alias| !alias.is_empty()) {
+        Some(alias) => (&BY_ALIAS, alias),
+        None => (&BY_DEFAULT, DEFAULT_ALIAS),
+    };
     let params = [
         of.seq.into(),
         of.account.to_string().into(),
         provider.into(),
-        alias.unwrap_or_default().into(),
-        DEFAULT_ALIAS.into(),
+        alias.into(),
     ];
-    let found = db.query_opt(&sql, &params).await?;
-    found.map(config).transpose()
+    let found = db.query(sql, &params).await?.into_iter().map(config);
+    let found: Vec<_> = found.collect::<Result<_, _>>()?;
+    // At most two: sorted by SQLite, they would cost it a table for every call.
+    Ok(found.into_iter().max_by_key(|config| config.is_default))
 }
 
 /// The providers for which the gateway has a key.

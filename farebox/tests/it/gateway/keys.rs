@@ -92,6 +92,22 @@ async fn a_call_names_the_key_that_it_wants(app: &TestApp) {
     let message = "Provider 'openai' has no BYOK credential named 'home'. Configured aliases: 'default', 'work'";
     assert!(told.text.contains(message), "{}", told.text);
     assert_eq!(app.provider.requests().len(), asked);
+
+    // What is marked as the default goes before what is called so, and a name before both.
+    let body = json!({
+        "provider_slug": "openai", "alias": "marked", "secret": "operator-mistral",
+        "default_config": true,
+    });
+    manage(app, Method::POST, "gateways/default/provider_configs", body).await;
+    for (headers, key) in [
+        (&[][..], "operator-mistral"),
+        (&[("cf-aig-byok-alias", "default")], "sk-operator-deepseek"),
+        (&[("cf-aig-byok-alias", "work")], "xai-operator"),
+    ] {
+        let told = ask(app, &token, headers).await;
+        assert_eq!(told.status, 200, "{}", told.text);
+        assert_eq!(shown(app), number(key), "{headers:?}");
+    }
 }
 
 async fn only_its_own_gateways_and_providers_keys_are_used(app: &TestApp) {

@@ -2,6 +2,7 @@
 
 use farebox::admin::{self, Command};
 use farebox::billing::{self, explanation};
+use farebox::store::markups;
 use ledger::{AccountId, Basis, Unit, Usage};
 use serde_json::Value;
 
@@ -9,6 +10,7 @@ use crate::app::TestApp;
 use crate::on_both_engines;
 
 on_both_engines!(
+    a_scope_is_no_other_that_begins_alike,
     the_nearest_markup_counts with [("FAREBOX_PRICES__MARKUP_PERCENT", "5")],
     a_charge_with_a_markup_is_explained,
     what_is_no_markup_is_refused
@@ -71,6 +73,53 @@ async fn the_nearest_markup_counts(app: &TestApp) {
     let everybodys = [("all", "10"), ("openai", "20"), ("openai/gpt-4o", "30")];
     assert_eq!(told[..3], everybodys);
     assert_eq!(told[3..], [("openai/gpt-5", "50.5")]);
+}
+
+/// The scope of the one that counts for our call of a provider's model. Here everybody's are in capitals.
+async fn scope(app: &TestApp, provider: &str, model: &str) -> Option<String> {
+    let found = markups::for_call(&app.app.store.db, app.account, provider, model).await;
+    let found = found.unwrap()?;
+    match found.account {
+        Some(account) => assert_eq!(account, app.account),
+        None => return Some(found.scope.to_uppercase()),
+    }
+    Some(found.scope)
+}
+
+async fn a_scope_is_no_other_that_begins_alike(app: &TestApp) {
+    let strangers = Some(app.another_account().await);
+    set(app, strangers, "", "1").await;
+    set(app, strangers, "openai/gpt-4o", "1").await;
+    assert_eq!(scope(app, "openai", "gpt-4o").await, None);
+    let ours = ["o/m", "p/a/b", "openai/gpt-4", "q"];
+    let everybodys = ["openai", "openai/gpt-4o", "p", "p/a", "p/a/b/c", "q/model"];
+    for (account, scopes) in [(Some(app.account), &ours[..]), (None, &everybodys)] {
+        for scope in scopes {
+            set(app, account, scope, "2").await;
+        }
+    }
+    for (provider, model, expected) in [
+        ("openai", "gpt-4", Some("openai/gpt-4")),
+        ("openai", "gpt-4o", Some("OPENAI/GPT-4O")),
+        ("openai", "gpt-4o-mini", Some("OPENAI")),
+        ("openai", "gpt", Some("OPENAI")),
+        ("open", "ai", None),
+        ("o", "m", Some("o/m")),
+        ("o", "model", None),
+        ("p", "a/b", Some("p/a/b")),
+        ("p", "a/b/c", Some("P/A/B/C")),
+        ("p", "a/b/c/d", Some("P")),
+        ("p", "a", Some("P/A")),
+        ("p", "", Some("P")),
+        ("q", "model", Some("q")),
+        ("%", "%", None),
+        ("", "", None),
+    ] {
+        let found = scope(app, provider, model).await;
+        assert_eq!(found.as_deref(), expected, "{provider} {model}");
+    }
+    set(app, None, "", "3").await;
+    assert_eq!(scope(app, "open", "ai").await.as_deref(), Some(""));
 }
 
 fn told(row: &Value) -> (&str, &str) {

@@ -1,0 +1,48 @@
+//! How SQLite goes about what every call reads.
+#![allow(clippy::unwrap_used)]
+
+use crate::config::{DatabaseConfig, DatabaseUrl};
+use crate::store::db::Db;
+use crate::store::{gateways, markups, migrate, provider_configs, tokens};
+
+/// What SQLite does for a statement, step by step.
+async fn steps(db: &Db, sql: &str) -> Vec<String> {
+    let rows = db.query(&format!("EXPLAIN {sql}"), &[]).await.unwrap();
+    let opcodes = rows.into_iter().map(|mut row| {
+        row.int().unwrap();
+        row.text().unwrap()
+    });
+    opcodes.collect()
+}
+
+/// Building a table for an answer of a row, or going through a whole one, takes longer than all else.
+#[tokio::test]
+async fn what_every_call_reads_is_found_by_an_index_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = DatabaseConfig {
+        url: DatabaseUrl::Sqlite(dir.path().join("test.db")),
+        pool_size: 1,
+        batch_max: 1,
+    };
+    let db = Db::open(&config).unwrap();
+    migrate::migrate(&db).await.unwrap();
+    let table = ["OpenEphemeral", "OpenAutoindex", "SorterOpen", "Rewind"];
+    let built = async |sql: &str| {
+        let steps = steps(&db, sql).await;
+        assert!(steps.iter().any(|step| step.starts_with("Seek")), "{sql}");
+        steps.iter().any(|step| table.contains(&step.as_str()))
+    };
+    let account = ledger::AccountId::from_bytes([0; 16]);
+    for sql in [
+        gateways::by_id(account, "").sql,
+        tokens::by_hash("").sql,
+        &markups::FOR_CALL,
+        &provider_configs::BY_ALIAS,
+        &provider_configs::BY_DEFAULT,
+    ] {
+        assert!(!built(sql).await, "{sql}");
+    }
+    // And they are told apart.
+    let sql = "SELECT * FROM markups WHERE account_id IN ($1, '') ORDER BY LENGTH(scope)";
+    assert!(built(sql).await);
+}
