@@ -1,8 +1,11 @@
 //! Calls that are not made, each with its code and what to do.
 
-use serde_json::json;
+use std::time::Duration;
 
-use super::{asks, chat, log, nanos, runner, send, to};
+use farebox::admin::{self, Command};
+use serde_json::{Value, json};
+
+use super::{asks, chat, log, nanos, runner, send, set, to};
 use crate::app::TestApp;
 
 const CHAT: &str = "openai/v1/chat/completions";
@@ -28,6 +31,62 @@ async fn without_a_token_that_may_run_nobody_calls(app: &TestApp) {
     assert_eq!((told.status.as_u16(), told.code()), (403, 2009));
     assert!(told.text.contains("AI Gateway Run"));
     assert!(app.provider.requests().is_empty());
+}
+
+async fn a_token_that_is_revoked_or_expired_is_refused_at_once(app: &TestApp) {
+    app.give(100).await;
+    let run = async |command| {
+        let done = admin::run(&app.app.store.db, &app.app.keyring, command, app.app.now());
+        done.await.unwrap()
+    };
+    let create = |seconds| Command::CreateToken {
+        account: app.account.to_string(),
+        name: "runner".to_owned(),
+        permissions: vec!["AI Gateway Run".to_owned()],
+        expires_in_seconds: seconds,
+    };
+    let call = async |made: &Value| {
+        let told = chat(app, made["token"].as_str().unwrap(), asks("one")).await;
+        told.status.as_u16()
+    };
+    let (revoked, expiring) = (run(create(None)).await, run(create(Some(60))).await);
+    assert_eq!((call(&revoked).await, call(&expiring).await), (200, 200));
+    let id = revoked["id"].as_str().unwrap().to_owned();
+    run(Command::RevokeToken { id }).await;
+    assert_eq!((call(&revoked).await, call(&expiring).await), (401, 200));
+    app.tick(Duration::from_secs(61));
+    assert_eq!(call(&expiring).await, 401);
+}
+
+/// Where nobody is asked, nobody is refused; but a bad token names no one, and is counted.
+async fn an_open_gateway_lets_in_whoever_comes(app: &TestApp) {
+    let token = runner(app).await;
+    set(app, json!({ "authentication": false })).await;
+    let call = async |shown: Option<&str>| {
+        let mut request = to(app, CHAT)
+            .bearer_auth("operator-mistral")
+            .json(&asks("one"));
+        if let Some(shown) = shown {
+            request = request.header("cf-aig-authorization", shown);
+        }
+        let told = send(request).await;
+        assert_eq!(told.status, 200, "{shown:?}: {}", told.text);
+        log(app, &told).await.call.authentication
+    };
+    assert!(!call(None).await);
+    assert!(call(Some(&token)).await);
+    assert!(!call(Some("fbx_wrong")).await);
+    assert!(!call(Some("fbx_wrong")).await);
+    // That was all that an address may fail.
+    let nowhere = || {
+        let url = format!("{}/v1/{}/nowhere/{CHAT}", app.url, app.account);
+        crate::app::http_client().post(url)
+    };
+    let told = send(nowhere().bearer_auth("fbx_wrong").json(&asks("one"))).await;
+    assert_eq!(told.status, 429, "{}", told.text);
+    // A valid token is let in all the same, and it is told that there is nothing.
+    let told = send(nowhere().bearer_auth(&token).json(&asks("one"))).await;
+    assert_eq!((told.status.as_u16(), told.code()), (400, 2001));
 }
 
 async fn each_cause_has_its_code(app: &TestApp) {
@@ -157,6 +216,8 @@ async fn whoever_keeps_failing_has_to_wait(app: &TestApp) {
 
 crate::on_both_engines![
     without_a_token_that_may_run_nobody_calls,
+    a_token_that_is_revoked_or_expired_is_refused_at_once,
+    an_open_gateway_lets_in_whoever_comes with [("FAREBOX_HTTP__AUTH_FAILURES_PER_MINUTE", "2")],
     each_cause_has_its_code,
     a_header_that_cant_be_read_is_told,
     the_one_character_that_no_text_may_have_is_told,

@@ -8,4 +8,5 @@ pub mod logs;
 pub mod money;
 mod one_process;
 mod rates;
+mod reads;
 mod schema;

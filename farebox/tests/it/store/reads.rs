@@ -1,0 +1,59 @@
+//! Statements that are read together.
+
+use farebox::store::bulk::Query;
+use farebox::store::settings;
+
+use crate::app::TestApp;
+
+fn setting(name: &str) -> Query<'static> {
+    Query {
+        sql: "SELECT value FROM settings WHERE name = $1",
+        params: vec![name.into()],
+    }
+}
+
+/// The settings `one` and `two` as they are read together; empty where there is none.
+async fn both(app: &TestApp) -> [String; 2] {
+    let queries = [setting("one"), setting("two")];
+    let found = app.app.store.db.query_together(queries).await.unwrap();
+    found.map(|mut rows| {
+        rows.pop()
+            .map_or(String::new(), |mut row| row.text().unwrap())
+    })
+}
+
+async fn each_answer_stands_in_the_place_of_its_statement(app: &TestApp) {
+    let db = &app.app.store.db;
+    assert_eq!(both(app).await, ["", ""]);
+    settings::set_all(db, &[("two", "2")]).await.unwrap();
+    assert_eq!(both(app).await, ["", "2"]);
+    settings::set_all(db, &[("one", "1")]).await.unwrap();
+    assert_eq!(both(app).await, ["1", "2"]);
+    let [] = db.query_together([]).await.unwrap();
+}
+
+/// Whoever comes next may have the connection of one that failed.
+async fn one_that_fails_leaves_no_transaction_open(app: &TestApp) {
+    let db = &app.app.store.db;
+    // The first can't be prepared; the second is run, and answers what no column may be.
+    for (round, sql) in ["SELECT nothing FROM nowhere", "SELECT 0.5"]
+        .iter()
+        .enumerate()
+    {
+        for place in 0..3 {
+            let mut queries = [setting("one"), setting("two"), setting("three")];
+            queries[place].sql = sql;
+            queries[place].params.clear();
+            let refused = db.query_together(queries).await;
+            assert!(refused.is_err(), "{sql} {place}: {refused:?}");
+            let value = format!("{round}.{place}");
+            settings::set_all(db, &[("one", &value)]).await.unwrap();
+            assert_eq!(both(app).await[0], value, "{sql} {place}");
+        }
+    }
+}
+
+crate::on_both_engines![
+    each_answer_stands_in_the_place_of_its_statement,
+    one_that_fails_leaves_no_transaction_open,
+];
