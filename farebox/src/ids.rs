@@ -70,6 +70,12 @@ pub fn transfer_of_call(purpose: &str, call: LogId) -> TransferId {
     TransferId::from_u128(call.time_bits() | derived & LogId::RANDOM)
 }
 
+/// The hold of a call that is held for by itself: always the same one, so that whoever settles needs to be told
+/// nothing else.
+pub fn hold_of_call(call: LogId) -> TransferId {
+    transfer_of_call("call", call)
+}
+
 fn derived(purpose: &str, subject: &str) -> u128 {
     let mut hasher = blake3::Hasher::new_derive_key("farebox 2026 transfer id v1");
     hasher

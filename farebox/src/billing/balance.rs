@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::{Cents, CreditBalance, PaymentMethodSummary};
-use ledger::{AccountId, Amount};
+use ledger::{AccountId, Amount, Balances};
 
 use crate::app::App;
 use crate::billing::{BillingError, customer, topup_config};
@@ -28,6 +28,7 @@ pub async fn credit_balance(
     let row = row.ok_or_else(|| StoreError::corrupt("an authorised account is gone"))?;
     let card = default_card(app, row).await;
     let (balances, frozen) = holds::standing(db, account).await?;
+    let (available, held) = spendable(app, account, balances);
     let topups = topups::summary(db, account).await?;
     let pending = Amount::from_cents(topups.pending_cents)
         .ok_or_else(|| BillingError::Internal("the pending top-ups are no amount".to_owned()))?;
@@ -40,11 +41,21 @@ pub async fn credit_balance(
         }),
         topup_config: topup_config(app, account).await?,
         first_topup_success: topups.any_completed,
-        available: Some(cents(balances.available())),
-        held: Some(cents(balances.held())),
+        available: Some(cents(available)),
+        held: Some(cents(held)),
         pending_topups: Some(cents(pending)),
     };
     Ok((balance, frozen))
+}
+
+/// What can be spent, and what is held for something: what is idle in a lease can be spent.
+fn spendable(app: &App, account: AccountId, balances: Balances) -> (Amount, Amount) {
+    let (available, held) = (balances.available(), balances.held());
+    let idle = app.store.committer.leases().idle(account).min(held);
+    match (available.checked_add(idle), held.checked_sub(idle)) {
+        (Some(available), Some(held)) => (available, held),
+        _ => (available, held),
+    }
 }
 
 fn cents(amount: Amount) -> Cents {

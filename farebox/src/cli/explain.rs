@@ -12,7 +12,7 @@ use crate::billing::explanation;
 use crate::catalog::{self, Priced};
 use crate::cli::args::ExplainArgs;
 use crate::cli::{Failure, serve};
-use crate::ids::LogId;
+use crate::ids::{self, LogId};
 use crate::store::charges::{self, Charge};
 use crate::store::db::Db;
 use crate::store::holds;
@@ -47,6 +47,9 @@ struct Told {
     cost: Option<Dollars>,
     #[serde(skip_serializing_if = "Option::is_none")]
     held: Option<Dollars>,
+    /// What was held for this call and others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leased: Option<Dollars>,
     #[serde(skip_serializing_if = "Option::is_none")]
     overrun: Option<Dollars>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,7 +109,11 @@ async fn charged(db: &Db, charge: &Charge, json: bool) -> Result<(), Failure> {
     told.model.clone_from(&stored.model);
     told.charged = dollars(stored.charged);
     told.cost = stored.cost.map(dollars);
-    told.held = hold.map(|hold| dollars(hold.amount));
+    let (own, lease) = match hold {
+        Some(hold) if hold.id == ids::hold_of_call(charge.id) => (Some(hold.amount), None),
+        hold => (None, hold.map(|hold| hold.amount)),
+    };
+    (told.held, told.leased) = (own.map(dollars), lease.map(dollars));
     told.overrun = Some(stored.overrun)
         .filter(|overrun| overrun.is_positive())
         .map(dollars);
@@ -170,6 +177,7 @@ impl Told {
             charged: dollars(Amount::ZERO),
             cost: None,
             held: None,
+            leased: None,
             overrun: None,
             basis: None,
             hold: None,
@@ -195,6 +203,9 @@ impl Told {
             if let Some(amount) = amount {
                 println!("{name}: {amount}");
             }
+        }
+        if let Some(leased) = self.leased {
+            println!("leased: {leased}, for this call and others");
         }
         println!("charged: {}", self.charged);
         if let Some(overrun) = self.overrun {

@@ -15,6 +15,8 @@ pub struct GatewayConfig {
     pub first_byte: Duration,
     /// How long an answer is read on whose client has left.
     pub drain: Duration,
+    /// How many percent of what an account has available are held at once, where it calls often.
+    pub lease_percent: i64,
     /// Whether providers of an account's own may be at private addresses.
     pub allow_private_upstreams: bool,
     /// The longest body that a log keeps whole, in bytes.
@@ -32,6 +34,7 @@ impl GatewayConfig {
             call_max: reader.seconds("gateway.call_max_seconds", 10..=86_400),
             first_byte: reader.seconds("gateway.first_byte_seconds", 1..=86_400),
             drain: reader.seconds("gateway.drain_seconds", 0..=86_400),
+            lease_percent: reader.number("gateway.lease_percent", 0..=10),
             allow_private_upstreams: reader.flag("gateway.allow_private_upstreams"),
             log_body_max_bytes: reader.number("gateway.log_body_max_bytes", 0..=16_777_216),
             cache_body_max_bytes: reader.number("gateway.cache_body_max_bytes", 0..=67_108_864),

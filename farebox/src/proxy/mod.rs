@@ -12,6 +12,7 @@ mod cache;
 mod call;
 mod credential;
 mod error;
+mod lease;
 mod meter;
 mod own;
 mod price;
@@ -92,8 +93,9 @@ pub async fn make(app: &Arc<App>, call: Call) -> Result<Answer, ProxyError> {
     let id = call.id;
     let task_app = app.clone();
     let call = Arc::new(call);
-    app.tasks
-        .spawn(async move { drive(&task_app, call, reply).await });
+    // In a box from the beginning: it is some kilobytes that would be copied from hand to hand.
+    let driving = Box::pin(async move { drive(&task_app, call, reply).await });
+    app.tasks.spawn(driving);
     let answer = answer.await;
     let answer = answer.unwrap_or_else(|_| Err(ProxyError::internal("a call's task died")));
     answer.map_err(|error| error.of(id))
@@ -101,6 +103,7 @@ pub async fn make(app: &Arc<App>, call: Call) -> Result<Answer, ProxyError> {
 
 /// From the call to its settlement.
 async fn drive(app: &Arc<App>, call: Arc<Call>, reply: Reply) {
+    let _under_way = app.store.committer.call_begins();
     let settled = match prepare(app, &call).await {
         Ok(prepared) => ask(app, &prepared, reply).await,
         Err(error) => {

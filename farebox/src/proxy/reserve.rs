@@ -3,6 +3,7 @@
 //! spend rules. It is one step of the ledger, whatever else goes on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ledger::{Account, Amount, Code, Operation, Refusal, Timestamp, TransferId};
 
@@ -10,14 +11,16 @@ use crate::app::App;
 use crate::ids;
 use crate::proxy::call::Call;
 use crate::proxy::error::{ProxyError, codes};
+use crate::proxy::lease;
 use crate::proxy::route::{Bound, Route};
 use crate::proxy::spend::{self, Matched};
 use crate::store::committer::CommitError;
 use crate::store::holds;
+use crate::store::leases::Part;
 
 /// For how long a call's credit is held beyond the longest that a call may take. Who finds it held longer finds
 /// a process that is gone.
-const MARGIN: std::time::Duration = std::time::Duration::from_secs(60);
+const MARGIN: Duration = Duration::from_secs(60);
 
 /// Credit that is held for a call.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +31,8 @@ pub struct Held {
     pub amount: Amount,
     /// Whether as much is reserved under a spend rule.
     pub is_counted: bool,
+    /// What part of a lease it is; nothing where the hold is the call's own.
+    pub part: Option<Part>,
 }
 
 /// Holds what the call can cost.
@@ -40,10 +45,21 @@ pub async fn reserve(
     route: &Route,
     bound: &Bound,
 ) -> Result<Held, ProxyError> {
+    let rules = spend::rules_of(call, route, &bound.model);
+    if rules.is_empty()
+        && let Some(part) = lease::take(app, call, bound.most).await?
+    {
+        return Ok(Held {
+            hold: part.hold,
+            amount: part.amount,
+            is_counted: false,
+            part: Some(part),
+        });
+    }
     let least = least_of(call, bound);
-    let expires_at = expiry(app);
+    let expires_at = expiry(app, Duration::ZERO);
     let operation = Operation::HoldUpTo {
-        id: hold_of(call),
+        id: ids::hold_of_call(call.id),
         account: call.account,
         credit: Account::Revenue,
         most: bound.most,
@@ -52,11 +68,13 @@ pub async fn reserve(
         reference: call.id.to_string(),
         expires_at,
     };
-    let rules = spend::rules_of(call, route, &bound.model);
     let amount = match rules.is_empty() {
         true => {
             let held = app.store.committer.commit_one(operation).await;
-            held.map(|outcome| outcome.transfer.amount)
+            held.map(|outcome| {
+                lease::consider(app, call, bound.most, outcome.available);
+                outcome.transfer.amount
+            })
         }
         false => {
             let amounts = [least, bound.most];
@@ -65,9 +83,10 @@ pub async fn reserve(
     };
     match amount {
         Ok(amount) => Ok(Held {
-            hold: hold_of(call),
+            hold: ids::hold_of_call(call.id),
             amount,
             is_counted: !rules.is_empty(),
+            part: None,
         }),
         Err(error) => Err(refused(app, call, route, &rules, least, error).await?),
     }
@@ -81,14 +100,9 @@ pub fn least_of(call: &Call, bound: &Bound) -> Amount {
     }
 }
 
-/// When a call that begins now is over, whatever happens.
-pub fn expiry(app: &App) -> Timestamp {
-    app.now_plus(app.config.gateway.call_max + MARGIN)
-}
-
-/// The hold of a call: always the same one, so that whoever settles needs to be told nothing else.
-pub fn hold_of(call: &Call) -> TransferId {
-    ids::transfer_of_call("call", call.id)
+/// When a call that begins within that time is over, whatever happens.
+pub fn expiry(app: &App, begins_within: Duration) -> Timestamp {
+    app.now_plus(begins_within + app.config.gateway.call_max + MARGIN)
 }
 
 async fn refused(

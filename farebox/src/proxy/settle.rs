@@ -20,6 +20,7 @@ use crate::proxy::route::Bound;
 use crate::store::buckets::Ended;
 use crate::store::charges::{self, NewCharge};
 use crate::store::committer::{Attached, CommitError, Entry};
+use crate::store::holds;
 use crate::store::logs::{NewCall, NewLog};
 
 /// How long a settlement waits for a store that fails.
@@ -62,6 +63,30 @@ pub async fn settle(
     counted: Option<Ended>,
     log: Option<NewLog>,
 ) -> Result<Settled, ProxyError> {
+    let part = paid.as_ref().and_then(|paid| paid.held.part);
+    let settled = settle_held(app, call, paid, counted, log).await;
+    let Some(part) = part else {
+        return settled;
+    };
+    let leases = app.store.committer.leases();
+    let mut settled = settled.inspect_err(|_| leases.lose(part))?;
+    if settled.available.is_none() {
+        let balances = holds::balances(&app.store.db, call.account).await?;
+        settled.available = Some(balances.available());
+    }
+    // What is idle in a lease is there for whoever needs it.
+    let idle = leases.idle(call.account);
+    settled.available = settled.available.and_then(|there| there.checked_add(idle));
+    Ok(settled)
+}
+
+async fn settle_held(
+    app: &Arc<App>,
+    call: &Call,
+    paid: Option<Paid<'_>>,
+    counted: Option<Ended>,
+    log: Option<NewLog>,
+) -> Result<Settled, ProxyError> {
     let mut operations = Vec::new();
     let mut charge = None;
     if let Some(paid) = &paid {
@@ -79,22 +104,26 @@ pub async fn settle(
             "a call cost more than was held for it: its bound was wrong, and the rest is written off"
         );
     }
-    if log.is_none() && operations.is_empty() && counted.is_none() {
+    let part = paid.as_ref().and_then(|paid| paid.held.part);
+    if log.is_none() && operations.is_empty() && counted.is_none() && charge.is_none() {
+        part.into_iter()
+            .for_each(|part| app.store.committer.leases().end(part));
         return Ok(Settled {
             charged,
             available: None,
         });
     }
-    let new = Box::new(NewCall {
+    let new = Arc::new(NewCall {
         id: call.id,
         account: call.account,
         gateway: call.gateway.seq,
         charge,
         log,
     });
-    let attached = match counted {
-        Some(ended) => Attached::CountedCall(new, ended),
-        None => Attached::Call(new),
+    let attached = match (counted, part) {
+        (Some(ended), _) => Attached::CountedCall(new, ended),
+        (None, Some(part)) => Attached::LeasedCall(Some(new), part),
+        (None, None) => Attached::Call(new),
     };
     let outcomes = write(app, call, &operations, &attached).await?;
     Ok(Settled {
@@ -113,11 +142,19 @@ async fn write(
 ) -> Result<Vec<Outcome>, ProxyError> {
     let mut pauses = PAUSES.iter();
     loop {
-        let entry = Entry {
-            operations: operations.to_vec(),
-            attached: Some(attached.clone()),
+        let (committer, operations) = (&app.store.committer, operations.to_vec());
+        let written = match attached.clone() {
+            Attached::LeasedCall(call, part) => committer.commit_part(part, operations, call).await,
+            attached => {
+                let attached = Some(attached);
+                let entry = Entry {
+                    operations,
+                    attached,
+                };
+                committer.commit(entry).await
+            }
         };
-        match (app.store.committer.commit(entry).await, pauses.next()) {
+        match (written, pauses.next()) {
             (Err(CommitError::Store(error)), Some(pause)) => {
                 tracing::warn!(call = %call.id, %error, "a call is not settled yet");
                 tokio::time::sleep(*pause).await;
@@ -134,6 +171,11 @@ impl Paid<'_> {
             id: self.held.hold,
             cost: self.charged(),
         })
+    }
+
+    /// A hold of the call's own is always posted, which releases the rest of it; of a lease only what is taken is.
+    fn is_posted(&self) -> bool {
+        self.held.part.is_none() || self.charged().is_positive()
     }
 
     fn cost(&self) -> Amount {
@@ -158,15 +200,18 @@ fn settlement_of(call: &Call) -> TransferId {
 }
 
 fn postings(call: &Call, paid: &Paid<'_>) -> Vec<Operation> {
-    let mut operations = vec![Operation::Post {
-        id: settlement_of(call),
-        account: call.account,
-        hold: paid.held.hold,
-        amount: paid.charged(),
-        last: true,
-        // What an invoice has a line for.
-        reference: format!("{}/{}", call.target.provider.slug, paid.bound.model.id),
-    }];
+    let mut operations = Vec::new();
+    if paid.is_posted() {
+        operations.push(Operation::Post {
+            id: settlement_of(call),
+            account: call.account,
+            hold: paid.held.hold,
+            amount: paid.charged(),
+            last: paid.held.part.is_none(),
+            // What an invoice has a line for.
+            reference: format!("{}/{}", call.target.provider.slug, paid.bound.model.id),
+        });
+    }
     if paid.overrun().is_positive() {
         operations.push(Operation::Transfer {
             id: ids::transfer_of_call("call overrun", call.id),
@@ -203,6 +248,6 @@ fn explained(call: &Call, paid: &Paid<'_>, priced: &Priced) -> NewCharge {
         rate: Some(priced.version.clone()),
         explanation: Some(explanation::encode(priced)),
         hold: Some(paid.held.hold),
-        transfer: Some(settlement_of(call)),
+        transfer: paid.is_posted().then(|| settlement_of(call)),
     }
 }

@@ -7,17 +7,21 @@
 //! It must not decide anything about money itself, and it never answers before the disk has.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ledger::{
-    AccountId, Amount, Balances, Book, Changes, Limit, Operation, Outcome, Over, Refused, Timestamp,
+    AccountId, Amount, Balances, Book, Changes, Hold, Limit, Operation, Outcome, Over, Refusal,
+    Refused, Timestamp,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 
-use crate::store::buckets::{self, Ended, Reserve, Working};
+use crate::store::buckets::{self, Reserve, Working};
 use crate::store::bulk::{Lock, Lookup, Write};
 use crate::store::db::{Db, Tx};
-use crate::store::hold_requests::{self, NewCapture, NewHold};
+pub use crate::store::entry::{Attached, Entry};
+use crate::store::hold_requests;
+use crate::store::leases::{self, End, Given, Leases, Part, Wanted};
 use crate::store::logs::{self, NewCall};
 use crate::store::lowered::Lowered;
 use crate::store::value::Value;
@@ -42,70 +46,6 @@ pub enum CommitError {
 impl From<StoreError> for CommitError {
     fn from(error: StoreError) -> Self {
         Self::Store(Arc::new(error))
-    }
-}
-
-/// A row that changes in the transaction of the money that it is about, all or none.
-#[derive(Debug, Clone)]
-pub enum Attached {
-    /// The top-up becomes `completed`.
-    CompleteTopup {
-        /// Its id.
-        topup_id: String,
-    },
-    /// The account's automatic top-up becomes `completed`, and those that failed before are forgotten.
-    CompleteAutoTopup {
-        /// Its id.
-        topup_id: String,
-        /// Whose.
-        account: AccountId,
-    },
-    /// What a caller of the API said about its hold.
-    Hold(NewHold),
-    /// What a caller of the API said about its capture.
-    Capture(NewCapture),
-    /// What a refund or a dispute has taken out of the books.
-    Reversal(Box<reversals::Move>),
-    /// A call through a gateway: why it was charged, and its log.
-    Call(Box<NewCall>),
-    /// The same of a call that has reserved something under its gateway's rules, and what it counts there.
-    CountedCall(Box<NewCall>, Ended),
-    /// What a call reserves under its gateway's rules: as much as they leave. What the entry's first operation
-    /// holds is lowered to it; without one, no credit is held.
-    Reserve(Box<Reserve>),
-}
-
-/// What one caller wants done, all or none.
-#[derive(Debug)]
-pub struct Entry {
-    /// Operations on the ledger, linked: all or none.
-    pub operations: Vec<Operation>,
-    /// Written with them, unless every operation had been done before. Without an operation it is written
-    /// as well: a call that was refused costs nothing and leaves a log.
-    pub attached: Option<Attached>,
-}
-
-impl Entry {
-    fn reserve(&self) -> Option<&Reserve> {
-        match &self.attached {
-            Some(Attached::Reserve(reserve)) => Some(reserve),
-            _ => None,
-        }
-    }
-
-    fn ended(&self) -> Option<(AccountId, &Ended)> {
-        match &self.attached {
-            Some(Attached::CountedCall(call, ended)) => Some((call.account, ended)),
-            _ => None,
-        }
-    }
-
-    /// Whose rows are locked: all that it changes is theirs.
-    fn customers(&self) -> impl Iterator<Item = AccountId> {
-        let counts = self.ended().map(|(account, _)| account);
-        let reserves = self.reserve().map(|reserve| reserve.account);
-        let operations = self.operations.iter().flat_map(Operation::customers);
-        operations.chain(counts).chain(reserves)
     }
 }
 
@@ -134,7 +74,20 @@ struct Waiting {
 #[derive(Debug, Clone)]
 pub struct Committer {
     queue: mpsc::Sender<Waiting>,
-    lowered: Arc<Lowered>,
+    context: Arc<Context>,
+}
+
+/// How long somebody waits for a lease that is being changed.
+const A_MOMENT: Duration = Duration::from_millis(1);
+
+/// A call that is under way, until this is dropped.
+#[derive(Debug)]
+pub struct UnderWay(Arc<Context>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.calls.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// What the committer tells the metrics about one group.
@@ -159,29 +112,30 @@ impl Committer {
         db: Arc<Db>,
         group_max: usize,
         clock: Clock,
-        report: impl Fn(GroupReport) + Send + 'static,
+        report: impl Fn(GroupReport) + Send + Sync + 'static,
     ) -> Result<Self, StoreError> {
         let (queue, waiting) = mpsc::channel(group_max.max(1) * 4);
-        let lowered = Arc::new(Lowered::default());
-        let told = lowered.clone();
+        let context = Arc::new(Context {
+            db,
+            clock,
+            report: Box::new(report),
+            lowered: Lowered::default(),
+            leases: Leases::default(),
+            turn: AsyncMutex::new(()),
+            calls: AtomicUsize::new(0),
+        });
         let runtime = tokio::runtime::Handle::current();
+        let own = context.clone();
         std::thread::Builder::new()
             .name("committer".to_owned())
-            .spawn(move || {
-                let context = Context {
-                    db,
-                    clock,
-                    lowered: told,
-                };
-                runtime.block_on(run(context, waiting, group_max.max(1), report));
-            })
+            .spawn(move || runtime.block_on(run(&own, waiting, group_max.max(1))))
             .map_err(|error| StoreError::Database(error.to_string()))?;
-        Ok(Self { queue, lowered })
+        Ok(Self { queue, context })
     }
 
     /// The accounts that have less available since somebody last took them from there.
     pub fn lowered(&self) -> &Lowered {
-        &self.lowered
+        &self.context.lowered
     }
 
     /// Whether it can still be asked.
@@ -215,15 +169,171 @@ impl Committer {
         done.reserved.ok_or_else(|| StoreError::Closed.into())
     }
 
+    /// The leases that there are.
+    pub fn leases(&self) -> &Leases {
+        &self.context.leases
+    }
+
+    /// Makes a lease; its number. Nothing where the account has one.
+    ///
+    /// # Errors
+    /// As [`Committer::commit`].
+    pub async fn open_lease(&self, wanted: &Wanted) -> Result<Option<u64>, CommitError> {
+        let permit = self.permit().await?;
+        let (send, answer) = sending(permit);
+        let number = self.leases().open(wanted, send);
+        if number.is_some() {
+            received(answer).await?;
+        }
+        Ok(number)
+    }
+
+    /// Releases a lease that nobody uses. False where it is used, or not there.
+    ///
+    /// # Errors
+    /// As [`Committer::commit`].
+    pub async fn close_lease(&self, account: AccountId, number: u64) -> Result<bool, CommitError> {
+        let permit = self.permit().await?;
+        let (send, answer) = sending(permit);
+        if !self.leases().close(account, number, send) {
+            return Ok(false);
+        }
+        match received(answer).await {
+            // Posted to its last nano, or expired: there is nothing to release.
+            Ok(_) | Err(CommitError::Refused(_)) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Releases a lease that a process which is gone has left.
+    ///
+    /// # Errors
+    /// [`CommitError::Store`].
+    pub(super) async fn release_lease(&self, left: &Hold) -> Result<(), StoreError> {
+        let operation = Operation::Void {
+            id: leases::released(left.id),
+            account: left.account,
+            hold: left.id,
+        };
+        match self.commit_one(operation).await {
+            // One whose time is over is released by whoever expires holds.
+            Ok(_) | Err(CommitError::Refused(_) | CommitError::OverLimit(_)) => Ok(()),
+            Err(CommitError::Store(error)) => Err(StoreError::Database(error.to_string())),
+        }
+    }
+
+    /// Settles a part of a lease: posts out of the lease's hold, wherever that is by then, and writes the call's rows. The
+    /// part is over with it; after an error it is not.
+    ///
+    /// # Errors
+    /// As [`Committer::commit`].
+    pub async fn commit_part(
+        &self,
+        part: Part,
+        operations: Vec<Operation>,
+        call: Option<Arc<NewCall>>,
+    ) -> Result<Vec<Outcome>, CommitError> {
+        let entry = Entry {
+            operations,
+            attached: Some(Attached::LeasedCall(call, part)),
+        };
+        let mut tried = Vec::new();
+        loop {
+            // Where it was taken first: an earlier try, of which nobody knows whether it was written, was there.
+            let mut holds = vec![part.hold];
+            holds.extend(self.leases().holds_of(part));
+            let Some(hold) = holds.into_iter().find(|hold| !tried.contains(hold)) else {
+                let refusal = Refusal::HoldNotFound;
+                return Err(CommitError::Refused(Refused { index: 0, refusal }));
+            };
+            tried.push(hold);
+            match self.put_or_do(entry.out_of(hold)).await {
+                // It has been moved since.
+                Err(CommitError::Refused(Refused {
+                    refusal: Refusal::HoldAlreadyVoided | Refusal::HoldNotFound,
+                    ..
+                })) => {}
+                answer => return Ok(answer?.outcomes),
+            }
+        }
+    }
+
+    /// Where credit is wanted that isn't there but for what is idle in leases, that is given back first.
     async fn ask(&self, entry: Entry) -> Answer {
-        let (reply, answer) = oneshot::channel();
-        self.queue
-            .send(Waiting { entry, reply })
-            .await
-            .map_err(|_| CommitError::from(StoreError::Closed))?;
-        answer
-            .await
-            .map_err(|_| CommitError::from(StoreError::Closed))?
+        let permit = self.permit().await?;
+        let (send, answer) = sending(permit);
+        let leased = self.leases().unless_leased(entry.taker(), entry, send);
+        let Some((account, entry)) = leased else {
+            return received(answer).await;
+        };
+        // Under spend rules a call may get less than all for another reason.
+        if entry.reserve().is_none() {
+            match self.put(entry.whole()).await {
+                Err(CommitError::Refused(Refused {
+                    refusal: Refusal::InsufficientCredit | Refusal::SpendingLimitExceeded,
+                    ..
+                })) => {}
+                answer => return answer,
+            }
+        }
+        self.make_room(account).await?;
+        self.put(entry).await
+    }
+
+    /// Gives back what is idle in the account's leases.
+    async fn make_room(&self, account: AccountId) -> Result<(), CommitError> {
+        loop {
+            let (send, answer) = sending(self.permit().await?);
+            let (lease, taken) = match self.leases().give_back(account, send) {
+                Given::Nothing => return Ok(()),
+                Given::Later => {
+                    tokio::time::sleep(A_MOMENT).await;
+                    continue;
+                }
+                Given::Sent(lease, taken) => (lease, taken),
+            };
+            match received(answer).await {
+                Ok(_) => {}
+                // A part that was settled before it would have been held for again.
+                Err(CommitError::Refused(_)) if !self.leases().is_taken(account, lease, taken) => {}
+                // Its account owes more than is idle, or may not spend.
+                Err(CommitError::Refused(_)) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn put(&self, entry: Entry) -> Answer {
+        let (send, answer) = sending(self.permit().await?);
+        send(entry);
+        received(answer).await
+    }
+
+    /// Does what comes alone on this thread: where no other call is under way nobody is kept waiting by it, and handing
+    /// it over would take as long as the disk. On PostgreSQL a caller who leaves could end it half-way.
+    async fn put_or_do(&self, entry: Entry) -> Answer {
+        let context = &self.context;
+        let is_alone = context.calls.load(Ordering::Relaxed) == 1
+            && matches!(*context.db, Db::Sqlite(_))
+            && self.queue.capacity() == self.queue.max_capacity();
+        let turn = is_alone.then(|| context.turn.try_lock().ok()).flatten();
+        if turn.is_none() {
+            return self.put(entry).await;
+        }
+        let answer = do_group(context, &[&entry]).await.pop();
+        context.lowered.add(entry.payers());
+        answer.unwrap_or_else(|| Err(StoreError::Closed.into()))
+    }
+
+    /// A call has begun, and is under way until what this returns is dropped.
+    pub fn call_begins(&self) -> UnderWay {
+        self.context.calls.fetch_add(1, Ordering::Relaxed);
+        UnderWay(self.context.clone())
+    }
+
+    async fn permit(&self) -> Result<mpsc::Permit<'_, Waiting>, CommitError> {
+        let permit = self.queue.reserve().await;
+        permit.map_err(|_| StoreError::Closed.into())
     }
 
     /// Does one operation; see [`Committer::commit`].
@@ -240,37 +350,79 @@ impl Committer {
     }
 }
 
+/// A way to send one entry, and to hear of it.
+fn sending(permit: mpsc::Permit<'_, Waiting>) -> (impl FnOnce(Entry), oneshot::Receiver<Answer>) {
+    let (reply, answer) = oneshot::channel();
+    (move |entry| permit.send(Waiting { entry, reply }), answer)
+}
+
+async fn received(answer: oneshot::Receiver<Answer>) -> Answer {
+    answer
+        .await
+        .map_err(|_| CommitError::from(StoreError::Closed))?
+}
+
 struct Context {
     db: Arc<Db>,
     clock: Clock,
-    lowered: Arc<Lowered>,
+    report: Box<dyn Fn(GroupReport) + Send + Sync>,
+    lowered: Lowered,
+    leases: Leases,
+    /// Groups are done one after the other, whoever does them.
+    turn: AsyncMutex<()>,
+    calls: AtomicUsize,
 }
 
-async fn run(
-    context: Context,
-    mut waiting: mpsc::Receiver<Waiting>,
-    group_max: usize,
-    report: impl Fn(GroupReport),
-) {
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").finish_non_exhaustive()
+    }
+}
+
+async fn run(context: &Context, mut waiting: mpsc::Receiver<Waiting>, group_max: usize) {
     let mut group = Vec::with_capacity(group_max);
     while waiting.recv_many(&mut group, group_max).await > 0 {
-        let begun = Instant::now();
         let entries: Vec<&Entry> = group.iter().map(|one| &one.entry).collect();
-        let answers = commit_group(&context, &entries).await;
-        report(GroupReport {
-            entries: entries.len(),
-            took: begun.elapsed(),
-        });
+        let turn = context.turn.lock().await;
+        let answers = do_group(context, &entries).await;
+        drop(turn);
         let mut lowered = Vec::new();
         for (one, answer) in group.drain(..).zip(answers) {
             if answer.is_ok() {
-                lowered.extend(one.entry.operations.iter().filter_map(Operation::payer));
+                lowered.extend(one.entry.payers());
             }
             // A caller that has left learns of it by asking again with the same ids.
             let _ = one.reply.send(answer);
         }
         // After the answers, so that nobody waits for it.
         context.lowered.add(lowered);
+    }
+}
+
+/// Commits a group, and notes what has become of leases before anybody is answered.
+async fn do_group(context: &Context, entries: &[&Entry]) -> Vec<Answer> {
+    let begun = Instant::now();
+    let answers = commit_group(context, entries).await;
+    (context.report)(GroupReport {
+        entries: entries.len(),
+        took: begun.elapsed(),
+    });
+    for (entry, answer) in entries.iter().zip(&answers) {
+        if let Some(change) = entry.lease() {
+            context.leases.ended(change, end_of(answer));
+        }
+        if let (Some((part, out_of, charged)), Ok(_)) = (entry.part(), answer) {
+            context.leases.settled(part, out_of, charged);
+        }
+    }
+    answers
+}
+
+fn end_of(answer: &Answer) -> End {
+    match answer {
+        Ok(_) => End::Done,
+        Err(CommitError::Refused(_) | CommitError::OverLimit(_)) => End::Refused,
+        Err(CommitError::Store(_)) => End::Unknown,
     }
 }
 
@@ -325,7 +477,7 @@ async fn try_group(context: &Context, entries: &[&Entry]) -> Result<Vec<Answer>,
     }
     let mut notes = Notes::default();
     for row in attached {
-        write_attached(&mut tx, &mut notes, &book, row, now).await?;
+        write_attached(&mut tx, &mut notes, (&book, &context.leases), row, now).await?;
     }
     let counted = buckets.end(&mut tx).await?;
     tx.insert_and_commit(&writes(&book.take_changes(), notes, counted))
@@ -465,7 +617,7 @@ fn writes(changes: &Changes, notes: Notes, counted: buckets::Written) -> [Write<
 async fn write_attached(
     tx: &mut Tx,
     notes: &mut Notes,
-    book: &Book,
+    (book, leases): (&Book, &Leases),
     row: &Attached,
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -480,13 +632,20 @@ async fn write_attached(
             notes.captures.push(hold_requests::capture_values(capture));
         }
         Attached::Reversal(planned) => {
-            let balances = book.balances(planned.after.account);
-            let available = balances.map_or(Amount::ZERO, Balances::available);
+            let account = planned.after.account;
+            let available = book
+                .balances(account)
+                .map_or(Amount::ZERO, Balances::available);
+            let idle = leases.idle(account);
+            let available = available.checked_add(idle).unwrap_or(available);
             reversals::write_move(tx, planned, now).await?;
             reversals::guard_auto_topup(tx, planned, available, now).await?;
         }
-        Attached::Reserve(_) => {}
-        Attached::Call(call) | Attached::CountedCall(call, _) => {
+        Attached::Reserve(_) | Attached::Lease(_) => {}
+        Attached::LeasedCall(None, _) => {}
+        Attached::Call(call)
+        | Attached::CountedCall(call, _)
+        | Attached::LeasedCall(Some(call), _) => {
             if let Some(charge) = &call.charge {
                 notes.charges.push(charges::values(call, charge)?);
             }

@@ -348,7 +348,7 @@ impl Tx {
     }
 
     /// Writes many rows and makes the transaction durable on this thread, which waits for the disk: for
-    /// the committer, which has a thread of its own. On PostgreSQL everything goes to the server in one
+    /// the committer, which has a thread of its own, or is alone. On PostgreSQL everything goes to the server in one
     /// piece; where a write fails, the server rolls back at the `COMMIT` that follows it.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ mod checkpoint;
 pub mod committer;
 pub mod custom_providers;
 pub mod db;
+pub mod entry;
 mod error;
 pub mod events;
 pub mod gateways;
@@ -24,6 +25,7 @@ pub mod idempotency;
 pub mod invoices;
 pub mod jobs;
 pub mod journal;
+pub mod leases;
 mod ledger_rows;
 pub mod logs;
 pub mod lowered;
@@ -74,7 +76,7 @@ impl Store {
     pub async fn open(
         config: &DatabaseConfig,
         clock: Clock,
-        report: impl Fn(GroupReport) + Send + 'static,
+        report: impl Fn(GroupReport) + Send + Sync + 'static,
     ) -> Result<Self, StoreError> {
         let db = Arc::new(Db::open(config)?);
         for name in migrate::migrate(&db).await? {
@@ -86,7 +88,22 @@ impl Store {
             jobs::release_all(&db).await?;
         }
         let committer = Committer::start(db.clone(), config.batch_max, clock, report)?;
-        Ok(Self { db, committer })
+        let store = Self { db, committer };
+        if matches!(*store.db, Db::Sqlite(_)) {
+            store.release_leases().await?;
+        }
+        Ok(store)
+    }
+
+    /// Releases the leases of a process that has died, where nobody else can have any.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn release_leases(&self) -> Result<(), StoreError> {
+        for left in leases::left_behind(&self.db).await? {
+            self.committer.release_lease(&left).await?;
+        }
+        Ok(())
     }
 
     /// Whether the database and its writer answer.

@@ -2,7 +2,8 @@
 //!
 //! Statements run where they are called, not on a thread of their own: a point read out of the page
 //! cache takes microseconds, less than handing it over. Commits, which wait for the disk, are moved
-//! off the async threads by the callers that are on one.
+//! off the async threads by the callers that are on one, unless nobody else is there to be kept waiting
+//! (`Committer::put_or_do`).
 
 use std::borrow::Cow;
 use std::fs::{File, OpenOptions, TryLockError};

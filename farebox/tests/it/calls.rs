@@ -137,7 +137,7 @@ pub async fn commit(
 ) -> Result<Vec<Outcome>, CommitError> {
     let entry = Entry {
         operations,
-        attached: Some(Attached::Call(Box::new(new))),
+        attached: Some(Attached::Call(std::sync::Arc::new(new))),
     };
     app.app.store.committer.commit(entry).await
 }

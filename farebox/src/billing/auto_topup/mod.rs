@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub use config::{remove_topup_config, set_topup_config, topup_config};
 pub(super) use outcome::{close, set_aside};
 
-use ledger::auto_topup::{Decision, Rules, Volume, decide};
+use ledger::auto_topup::{Decision, Facts, Rules, Volume, decide};
 use ledger::{AccountId, Period, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -86,7 +86,7 @@ impl AutoTopups {
         let mut started = 0;
         for candidate in low {
             // First without a lock: most that are low are low for a reason.
-            match decide(&candidate.facts, &rules(app), app.now()) {
+            match decide(&facts(app, candidate), &rules(app), app.now()) {
                 Decision::Start => {}
                 Decision::Limit(period, until) => {
                     note_limit(app, candidate, period, until).await?;
@@ -114,11 +114,21 @@ impl AutoTopups {
     }
 }
 
+/// How things stand. What is idle in a lease can be spent, and so it is there.
+fn facts(app: &App, candidate: &Candidate) -> Facts {
+    let idle = app.store.committer.leases().idle(candidate.account);
+    let available = candidate.facts.available;
+    Facts {
+        available: available.checked_add(idle).unwrap_or(available),
+        ..candidate.facts
+    }
+}
+
 /// Writes a new top-up down, if one may start now.
 async fn start(app: &Arc<App>, account: AccountId) -> Result<Option<Topup>, BillingError> {
     let (db, now) = (&app.store.db, app.now());
     let (mut tx, found) = auto_topups::lock(db, account, now).await?;
-    let decision = found.map(|found| decide(&found.facts, &rules(app), now));
+    let decision = found.map(|found| decide(&facts(app, &found), &rules(app), now));
     let (Some(found), Some(Decision::Start)) = (found, decision) else {
         tx.roll_back().await?;
         return Ok(None);

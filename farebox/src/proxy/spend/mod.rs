@@ -7,6 +7,8 @@
 mod over;
 mod rules;
 
+use std::time::Duration;
+
 use ledger::rates::Markup;
 use ledger::{Amount, Operation, Timestamp, TransferId};
 
@@ -15,6 +17,7 @@ pub use rules::Matched;
 
 use crate::app::App;
 use crate::catalog::Model;
+use crate::ids;
 use crate::proxy::call::Call;
 use crate::proxy::error::ProxyError;
 use crate::proxy::reserve;
@@ -68,7 +71,7 @@ pub async fn reserve(
     hold: Option<Operation>,
 ) -> Result<Amount, CommitError> {
     let wanted = Reserve {
-        id: reserve::hold_of(call),
+        id: ids::hold_of_call(call.id),
         account: call.account,
         gateway: call.gateway.seq,
         caps: rules.iter().map(|one| one.cap).collect(),
@@ -105,12 +108,12 @@ pub async fn reserve_own(
         return Ok(None);
     };
     let least = reserve::least_of(call, &bound);
-    let expires_at = reserve::expiry(app);
+    let expires_at = reserve::expiry(app, Duration::ZERO);
     let reserved = reserve(app, call, &rules, [least, bound.most], expires_at, None);
     match reserved.await {
         Ok(amount) => Ok(Some(Reserved {
             bound,
-            id: reserve::hold_of(call),
+            id: ids::hold_of_call(call.id),
             amount,
         })),
         Err(CommitError::OverLimit(over)) => {

@@ -429,7 +429,7 @@ async fn a_log_is_written_once(app: &TestApp) {
     let new: NewCall = free(&gateway, app.app.now(), call("openai", "gpt-4o"));
     let entry = || Entry {
         operations: Vec::new(),
-        attached: Some(Attached::Call(Box::new(new.clone()))),
+        attached: Some(Attached::Call(std::sync::Arc::new(new.clone()))),
     };
     let committer = &app.app.store.committer;
     let both = join_all([committer.commit(entry()), committer.commit(entry())]).await;

@@ -4,6 +4,7 @@ mod audit;
 mod committer;
 mod gateways;
 mod keys;
+mod leases;
 pub mod logs;
 pub mod money;
 mod one_process;

@@ -1,7 +1,7 @@
 //! Thousands of calls, a third of which go wrong at a random point, at either end; and credit that is short now
 //! and then. Afterwards every call is charged for what its provider has recorded, and once.
 
-mod plan;
+pub mod plan;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
