@@ -22,7 +22,7 @@ impl AccountId {
 
 impl fmt::Display for AccountId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+        write_hex(f, self.0)
     }
 }
 
@@ -61,7 +61,7 @@ macro_rules! numbered {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{:032x}", self.0)
+                write_hex(f, self.0.to_be_bytes())
             }
         }
 
@@ -103,6 +103,19 @@ impl fmt::Display for InvalidId {
 }
 
 impl std::error::Error for InvalidId {}
+
+/// All of it at once: a formatter that is handed digit after digit grows a new text three times, and ids are
+/// written some dozens of times for each call.
+fn write_hex(f: &mut fmt::Formatter<'_>, bytes: [u8; 16]) -> fmt::Result {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or_default();
+    let mut text = [0; 32];
+    let (pairs, _) = text.as_chunks_mut::<2>();
+    for (pair, byte) in pairs.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 15)];
+    }
+    f.write_str(str::from_utf8(&text).map_err(|_| fmt::Error)?)
+}
 
 /// Strict, so that one id has one spelling and texts can be compared as they are. The check comes
 /// first because `from_str_radix` also takes a sign and upper-case digits.

@@ -5,6 +5,9 @@
 ///
 /// Most counts are plain integers; some providers write them as `12.0`, and durations have fractions.
 pub(super) fn scaled_up(text: &str, places: i64) -> Option<u64> {
+    if places == 0 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse().ok();
+    }
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
         None => (text, 0),

@@ -16,9 +16,22 @@ const BEGINNING: usize = 4096;
 /// What stands before a deflated body that has no name and no time (RFC 1952, section 2.3).
 const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
+/// The longest body that is kept as it is, in bytes: there is little to be saved, and to clear what finds repetitions
+/// takes longer than to find them.
+const STORED: usize = 512;
+
 thread_local! {
     /// Kept, because making one takes longer than compressing most bodies: it has some hundred kilobytes.
     static COMPRESS: RefCell<Compress> = RefCell::new(Compress::new(Compression::fast(), false));
+}
+
+/// Appends the body as one block that is stored (RFC 1951, section 3.2.4).
+fn store(body: &[u8], to: &mut Vec<u8>) {
+    let length = u16::try_from(body.len()).unwrap_or_default();
+    to.push(1);
+    to.extend(length.to_le_bytes());
+    to.extend((!length).to_le_bytes());
+    to.extend_from_slice(body);
 }
 
 /// Appends the deflated body.
@@ -68,8 +81,12 @@ impl Body {
             true => &body[..BEGINNING.min(max)],
             false => body,
         };
-        let mut packed = GZIP_HEADER.to_vec();
-        COMPRESS.with_borrow_mut(|compress| deflate(compress, kept, &mut packed));
+        let mut packed = Vec::with_capacity(GZIP_HEADER.len() + STORED.min(kept.len()) + 16);
+        packed.extend(GZIP_HEADER);
+        match kept.len() <= STORED {
+            true => store(kept, &mut packed),
+            false => COMPRESS.with_borrow_mut(|compress| deflate(compress, kept, &mut packed)),
+        }
         let mut sum = Crc::new();
         sum.update(kept);
         packed.extend(sum.sum().to_le_bytes());
@@ -96,7 +113,9 @@ mod tests {
 
     #[test]
     fn a_body_comes_back_as_it_was() {
-        for body in [vec![], b"{}".to_vec(), vec![b'a'; 100_000], vec![]] {
+        let around = [STORED - 1, STORED, STORED + 1].map(|len| vec![b'b'; len]);
+        let others = [vec![], b"{}".to_vec(), vec![b'a'; 100_000], vec![]];
+        for body in around.into_iter().chain(others) {
             let packed = Body::pack(&body, 100_000);
             assert_eq!(packed.unpack().unwrap(), body);
             assert!(packed.0.len() < 1000, "{}", packed.0.len());
