@@ -15,7 +15,6 @@ pub mod explanation;
 mod holds;
 mod invoices;
 mod kept;
-mod markup;
 mod payment_methods;
 mod preview;
 mod reconcile;
@@ -26,6 +25,7 @@ mod reversals;
 mod setups;
 mod spending_limit;
 mod status;
+mod terms;
 mod topup;
 mod transactions;
 mod turn;
@@ -43,7 +43,6 @@ pub use holds::{
     void_hold,
 };
 pub use invoices::{InvoicePage, invoice_history};
-pub use markup::markup;
 pub use payment_methods::{
     Removed, payment_methods, remove_payment_method, set_default_payment_method,
 };
@@ -56,6 +55,7 @@ pub use reversals::apply_reversals;
 pub use setups::{SetupRequest, set_up_payment_method};
 pub use spending_limit::{remove_spending_limit, set_spending_limit, spending_limit};
 pub use status::{Status, topup_status};
+pub use terms::{Terms, terms};
 pub use topup::{Idempotency, TopupRequest, start_topup};
 pub use transactions::Transactions;
 pub use usage::{Grouping, SpanFault, WINDOWS_MAX, Windows, usage_history};

@@ -28,6 +28,8 @@ pub struct Call {
     pub account: AccountId,
     /// The gateway with its settings.
     pub gateway: Arc<Gateway>,
+    /// Whether keys of providers are stored on it.
+    pub has_keys: bool,
     /// Who called, for the record; nobody where the gateway asks no one.
     pub caller: Option<String>,
     /// Where it goes.

@@ -107,6 +107,9 @@ fn keeps_nothing(app: &App, slug: &str) -> Result<SecretString, ProxyError> {
 async fn stored(app: &App, call: &Call) -> Result<Option<SecretString>, ProxyError> {
     let (db, slug) = (&app.store.db, &call.target.slug);
     let alias = call.wishes.byok_alias.as_deref();
+    if !call.has_keys && alias.is_none() {
+        return Ok(None);
+    }
     match (
         provider_configs::for_call(db, &call.gateway, slug, alias).await?,
         alias,

@@ -13,7 +13,6 @@ use ledger::{AccountId, Amount};
 use crate::app::App;
 use crate::ids;
 use crate::proxy::call::Call;
-use crate::proxy::error::ProxyError;
 use crate::proxy::reserve::expiry;
 use crate::store::committer::CommitError;
 use crate::store::leases::{self, Look, Part, Wanted};
@@ -34,28 +33,23 @@ const IDLE_MILLIS: i64 = 2000;
 const LOOK: Duration = Duration::from_millis(500);
 const LAST_LOOKS: Duration = Duration::from_millis(10);
 
-/// Lets a call in by a lease of its account's, where there is one that may be used and has as much idle.
-///
-/// # Errors
-/// Where the store fails.
-pub async fn take(app: &App, call: &Call, most: Amount) -> Result<Option<Part>, ProxyError> {
+/// Lets a call in by a lease of its account's, where there is one that has as much idle, and the account may take of it:
+/// what was read of that for this call, if it was.
+pub fn take(app: &App, call: &Call, most: Amount, may_take: Option<bool>) -> Option<Part> {
     let leases = app.store.committer.leases();
-    let (account, now) = (call.account, app.now());
-    if !most.is_positive() || !leases.has_idle(account, most, now) {
-        return Ok(None);
+    if !may_take? {
+        leases.stop(call.account);
+        return None;
     }
-    if !leases::may_take(&app.store.db, account).await? {
-        leases.stop(account);
-        return Ok(None);
-    }
-    Ok(leases.take(account, most, now))
+    let most = Some(most).filter(|most| most.is_positive())?;
+    leases.take(call.account, most, app.now())
 }
 
 /// Makes a lease, beside the call that was just held for by itself, where its account calls often and has a great
 /// deal more `available` than it needs.
 pub fn consider(app: &Arc<App>, call: &Call, most: Amount, available: Option<Amount>) {
     let percent = app.config.gateway.lease_percent;
-    if percent == 0 || app.store.db.engine() != "sqlite" {
+    if percent == 0 || !app.store.db.is_embedded() {
         return;
     }
     let leases = app.store.committer.leases();

@@ -45,6 +45,7 @@ pub use translate::Translation;
 pub use upstream::{ClientError, client};
 
 use crate::app::App;
+use crate::billing;
 use crate::catalog::Priced;
 use crate::store::buckets::Ended;
 use cache::Cached;
@@ -144,9 +145,10 @@ async fn prepare(app: &Arc<App>, call: &Arc<Call>) -> Result<Prepared, ProxyErro
         return prepare_own(app, call, key, route, cached).await;
     };
     let model = known.model(call, &app.catalog.current())?;
-    let markup = crate::billing::markup(app, call.account, &model).await;
-    let bound = known.bound(call, model, markup.map_err(ProxyError::internal)?)?;
-    let held = reserve::reserve(app, call, known, &bound).await?;
+    let terms = billing::terms(app, call.account, &model).await;
+    let billing::Terms { markup, may_take } = terms.map_err(ProxyError::internal)?;
+    let bound = known.bound(call, model, markup)?;
+    let held = reserve::reserve(app, call, known, &bound, may_take).await?;
     // From here on credit is held: what fails now still has to be settled.
     let (body, clamped, hides_usage) = counted(call, known, &bound, held.amount);
     Ok(Prepared {

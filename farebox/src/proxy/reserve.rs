@@ -1,6 +1,7 @@
 //! Credit is held before the provider hears of a call: as much as the call can cost or, where the gateway lets
 //! calls be cut to what there is, as much as there is: of credit, of the account's limit and under the gateway's
-//! spend rules. It is one step of the ledger, whatever else goes on.
+//! spend rules. It is one step of the ledger, whatever else goes on; or, where the account calls often, a part of what
+//! a step before has held (`lease`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +36,7 @@ pub struct Held {
     pub part: Option<Part>,
 }
 
-/// Holds what the call can cost.
+/// Holds what the call can cost. `may_take` is whether its account may take a part of a lease, as read for this call.
 ///
 /// # Errors
 /// Where not even the least that the call can be asked for is there; nothing is held then.
@@ -44,10 +45,11 @@ pub async fn reserve(
     call: &Call,
     route: &Route,
     bound: &Bound,
+    may_take: Option<bool>,
 ) -> Result<Held, ProxyError> {
     let rules = spend::rules_of(call, route, &bound.model);
     if rules.is_empty()
-        && let Some(part) = lease::take(app, call, bound.most).await?
+        && let Some(part) = lease::take(app, call, bound.most, may_take)
     {
         return Ok(Held {
             hold: part.hold,

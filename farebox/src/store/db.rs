@@ -238,6 +238,11 @@ impl Db {
         }
     }
 
+    /// Whether it is a file of this process alone.
+    pub const fn is_embedded(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
+    }
+
     /// Which engine, for messages.
     pub fn engine(&self) -> &'static str {
         match self {

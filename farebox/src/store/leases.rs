@@ -15,6 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ledger::{Account, AccountId, Amount, Code, Hold, Operation, Timestamp, TransferId};
 
 use crate::ids;
+use crate::store::bulk::Query;
 use crate::store::db::Db;
 use crate::store::entry::{Attached, Entry};
 use crate::store::{StoreError, ledger_rows as rows};
@@ -470,11 +471,18 @@ pub fn released(hold: TransferId) -> TransferId {
 /// # Errors
 /// [`StoreError::Database`].
 pub async fn may_take(db: &Db, account: AccountId) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 FROM balances WHERE account_id = $1 AND frozen = 0 \
-         AND credits_posted - debits_posted - debits_pending >= 0 \
-         AND NOT EXISTS (SELECT 1 FROM spending_limits WHERE account_id = $1)";
-    let found = db.query_opt(sql, &[account.to_string().into()]).await?;
-    Ok(found.is_some())
+    let Query { sql, params } = standing(account);
+    Ok(db.query_opt(sql, &params).await?.is_some())
+}
+
+/// How [`may_take`] asks: a row if it may.
+pub(super) fn standing(account: AccountId) -> Query<'static> {
+    Query {
+        sql: "SELECT 1 FROM balances WHERE account_id = $1 AND frozen = 0 \
+             AND credits_posted - debits_posted - debits_pending >= 0 \
+             AND NOT EXISTS (SELECT 1 FROM spending_limits WHERE account_id = $1)",
+        params: vec![account.to_string().into()],
+    }
 }
 
 /// The holds of leases that are open in the database: right after a start, those of a process that died.

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use ledger::{AccountId, Timestamp};
 
 use crate::store::StoreError;
+use crate::store::bulk::Query;
 use crate::store::db::Db;
 use crate::store::value::Row;
 
@@ -93,23 +94,21 @@ pub async fn list(db: &Db) -> Result<Vec<Markup>, StoreError> {
     db.query(&sql, &[]).await?.into_iter().map(markup).collect()
 }
 
-/// The one that counts for a call of this account to this model: the account's own before everybody's, and
-/// the model's before the provider's before that for all.
-///
-/// # Errors
-/// [`StoreError::Database`].
-pub async fn for_call(
-    db: &Db,
-    account: AccountId,
-    provider: &str,
-    model: &str,
-) -> Result<Option<Markup>, StoreError> {
-    let params = [
-        account.to_string().into(),
-        format!("{provider}/{model}").into(),
-        provider.into(),
-    ];
-    let found = db.query(&FOR_CALL, &params).await?;
+/// All that a call of this account to this model may have: [`nearest`] chooses.
+pub(super) fn for_call(account: AccountId, provider: &str, model: &str) -> Query<'static> {
+    Query {
+        sql: &FOR_CALL,
+        params: vec![
+            account.to_string().into(),
+            format!("{provider}/{model}").into(),
+            provider.into(),
+        ],
+    }
+}
+
+/// The one that counts: the account's own before everybody's, and the model's before the provider's before that
+/// for all.
+pub(super) fn nearest(found: Vec<Row>) -> Result<Option<Markup>, StoreError> {
     let found: Vec<_> = found.into_iter().map(markup).collect::<Result<_, _>>()?;
     // A scope that goes further in the same words is longer.
     let nearness = |markup: &Markup| (markup.account.is_some(), markup.scope.len());

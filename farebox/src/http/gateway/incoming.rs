@@ -42,6 +42,8 @@ pub struct Incoming {
     pub account: AccountId,
     /// The gateway.
     pub gateway: Arc<Gateway>,
+    /// Whether keys of providers are stored on it.
+    pub has_keys: bool,
     /// Who called; nobody where the gateway asks no one.
     pub caller: Option<String>,
     /// All of the client's headers.
@@ -76,6 +78,7 @@ impl Incoming {
             begun,
             account: runner.account,
             gateway: Arc::new(runner.gateway),
+            has_keys: runner.has_keys,
             caller: runner.name,
             headers: parts.headers,
             body: read_body(app, body).await?,
@@ -102,6 +105,7 @@ impl Incoming {
             begun: self.begun,
             account: self.account,
             gateway: self.gateway,
+            has_keys: self.has_keys,
             caller: self.caller,
             target,
             method,

@@ -37,6 +37,8 @@ pub struct Runner {
     pub account: AccountId,
     /// The gateway.
     pub gateway: Gateway,
+    /// Whether keys of providers are stored on it.
+    pub has_keys: bool,
     /// Who it is, for the record; nobody where the gateway asks no one.
     pub name: Option<String>,
 }
@@ -102,12 +104,11 @@ impl Runner {
         let shown = token_of(&parts.headers, parts.uri.query());
         let hash = shown.map(|text| app.keyring.hash_token(text));
         let found = callers::find(&app.store.db, account, id, hash.as_deref()).await?;
-        let (gateway, token) = found;
         let name = match hash {
-            Some(_) => authenticate(app, parts, account, token),
+            Some(_) => authenticate(app, parts, account, found.token),
             None => Err(no_token()),
         };
-        if let Some(gateway) = gateway {
+        if let Some(gateway) = found.gateway {
             let asks = asks_all || gateway.settings.authentication;
             let name = match name {
                 Err(error) if asks => return Err(error),
@@ -116,6 +117,7 @@ impl Runner {
             return Ok(Self {
                 account,
                 gateway,
+                has_keys: found.has_keys,
                 name,
             });
         }
@@ -128,6 +130,7 @@ impl Runner {
         Ok(Self {
             account,
             gateway,
+            has_keys: false,
             name: Some(name),
         })
     }

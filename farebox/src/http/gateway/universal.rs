@@ -86,6 +86,8 @@ async fn attempt(app: &Arc<App>, mut call: Call) -> Result<Answer, ProxyError> {
     call.at = app.now();
     call.begun = Instant::now();
     call.id = LogId::new(call.at);
+    // A key may have been stored since the first one began.
+    call.has_keys |= call.step > 0;
     proxy::make(app, call).await
 }
 

@@ -24,7 +24,7 @@ pub async fn manage(app: &TestApp, method: Method, rest: &str, body: Value) -> A
 }
 
 /// Stores a key on the gateway that calls go through, which is there once it was called.
-async fn store(app: &TestApp, token: &str, alias: &str, secret: &str) {
+pub async fn store(app: &TestApp, token: &str, alias: &str, secret: &str) {
     send(to(app, "nobody/x").bearer_auth(token)).await;
     let body = json!({
         "provider_slug": "openai", "alias": alias, "secret": secret, "default_config": false,

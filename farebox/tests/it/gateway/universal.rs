@@ -1,10 +1,12 @@
 //! `POST /v1/{account_id}/{gateway_id}`: steps, of which the first that succeeds answers and is paid for.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::compat::{chunks, said, says};
-use super::keys::{number, shown};
+use super::keys::{number, shown, store};
 use super::{Told, asks, log, nanos, runner, send};
 use crate::app::{TestApp, http_client};
 
@@ -170,6 +172,25 @@ async fn a_steps_headers_go_before_the_requests(app: &TestApp) {
     assert_eq!(logs(app).await[0]["event_id"], "request's");
 }
 
+/// Each step looks for keys when it begins.
+async fn a_key_that_is_stored_meanwhile_is_the_next_steps(app: &TestApp) {
+    app.give(100).await;
+    let token = runner(app).await;
+    let mut silent = openai("one [sandbox hang=true]");
+    silent["config"] = json!({"requestTimeout": 3000});
+    let storing = async {
+        while app.provider.requests().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        store(app, &token, "default", "operator-mistral").await;
+    };
+    let asking = ask(app, &token, json!([silent, openai("one")]));
+    let (told, ()) = tokio::join!(asking, storing);
+    assert_eq!(told.header("cf-aig-step"), "1", "{}", told.text);
+    assert_eq!(shown(app), number("operator-mistral"));
+    assert_eq!(nanos(app).await, GIVEN);
+}
+
 async fn retries_come_before_the_next_step(app: &TestApp) {
     app.give(100).await;
     let token = runner(app).await;
@@ -261,6 +282,7 @@ crate::on_both_engines![
     the_last_failure_is_what_the_client_gets,
     a_refusal_falls_to_the_next_step_as_well,
     a_steps_headers_go_before_the_requests,
+    a_key_that_is_stored_meanwhile_is_the_next_steps,
     retries_come_before_the_next_step,
     the_compatible_endpoint_is_a_provider_here,
     all_steps_are_looked_at_before_the_first_is_asked,

@@ -2,7 +2,7 @@
 
 use farebox::admin::{self, Command};
 use farebox::billing::{self, explanation};
-use farebox::store::markups;
+use farebox::store::callers;
 use ledger::{AccountId, Basis, Unit, Usage};
 use serde_json::Value;
 
@@ -32,8 +32,8 @@ async fn set(app: &TestApp, account: Option<AccountId>, scope: &str, percent: &s
 
 async fn markup(app: &TestApp, account: AccountId, provider: &str, model: &str) -> String {
     let model = app.app.catalog.current().find(provider, model).unwrap();
-    let markup = billing::markup(&app.app, account, &model).await.unwrap();
-    markup.to_string()
+    let terms = billing::terms(&app.app, account, &model).await.unwrap();
+    terms.markup.to_string()
 }
 
 async fn the_nearest_markup_counts(app: &TestApp) {
@@ -77,8 +77,9 @@ async fn the_nearest_markup_counts(app: &TestApp) {
 
 /// The scope of the one that counts for our call of a provider's model. Here everybody's are in capitals.
 async fn scope(app: &TestApp, provider: &str, model: &str) -> Option<String> {
-    let found = markups::for_call(&app.app.store.db, app.account, provider, model).await;
-    let found = found.unwrap()?;
+    let of = (provider, model);
+    let found = callers::terms(&app.app.store.db, app.account, of, false).await;
+    let found = found.unwrap().markup?;
     match found.account {
         Some(account) => assert_eq!(account, app.account),
         None => return Some(found.scope.to_uppercase()),
@@ -130,9 +131,8 @@ fn told(row: &Value) -> (&str, &str) {
 async fn a_charge_with_a_markup_is_explained(app: &TestApp) {
     set(app, None, "openai", "20").await;
     let model = app.app.catalog.current().find("openai", "gpt-4o").unwrap();
-    let markup = billing::markup(&app.app, app.account, &model)
-        .await
-        .unwrap();
+    let terms = billing::terms(&app.app, app.account, &model).await;
+    let markup = terms.unwrap().markup;
     let usage = Usage::new(Basis::Reported).with(&[
         (Unit::Input, 2000),
         (Unit::CacheRead, 8000),
