@@ -1,9 +1,9 @@
 //! A call through the gateway, phase by phase: who may, where to, what it can cost, credit held, the provider
 //! asked, the answer metered, the call settled.
 //!
-//! What has no side effects is done by whoever received the call. From the hold on one tracked task owns it, and
-//! the client only reads from a bounded channel: a client that leaves strands no hold, one that reads slowly
-//! takes no memory, and a shutdown waits for the settlement. This file has the branches; each phase is straight.
+//! A call goes on whoever waits for it (`driving`), and the client only reads from a bounded channel: a client that leaves
+//! strands no hold, one that reads slowly takes no memory, and a shutdown waits for the settlement. This file has the
+//! branches; each phase is straight.
 //!
 //! Nothing here knows a provider by name, or the envelope of the management API.
 
@@ -11,6 +11,7 @@ mod answer;
 mod cache;
 mod call;
 mod credential;
+mod driving;
 mod error;
 mod lease;
 mod meter;
@@ -50,6 +51,7 @@ use crate::catalog::Priced;
 use crate::store::buckets::Ended;
 use cache::Cached;
 use credential::Key;
+use driving::Driving;
 use record::Outcome;
 use reserve::Held;
 use route::{Bound, Route};
@@ -94,11 +96,11 @@ pub async fn make(app: &Arc<App>, call: Call) -> Result<Answer, ProxyError> {
     let id = call.id;
     let task_app = app.clone();
     let call = Arc::new(call);
-    // In a box from the beginning: it is some kilobytes that would be copied from hand to hand.
-    let driving = Box::pin(async move { drive(&task_app, call, reply).await });
-    app.tasks.spawn(driving);
-    let answer = answer.await;
-    let answer = answer.unwrap_or_else(|_| Err(ProxyError::internal("a call's task died")));
+    let driving = Driving::new(&app.tasks, async move {
+        drive(&task_app, call, reply).await;
+    });
+    let answer = driving.until(answer).await;
+    let answer = answer.unwrap_or_else(|| Err(ProxyError::internal("a call died")));
     answer.map_err(|error| error.of(id))
 }
 
