@@ -95,6 +95,9 @@ pub enum PathError {
     /// It would lead somewhere else than it says.
     #[error("a path must not have . or .. in it")]
     Dots,
+    /// A part of it would be taken out, so that it could lead somewhere else than it says.
+    #[error("a path must not have a tab, a line break or # in it, nor a blank at its end")]
+    TakenOut,
     /// It is none of Azure's.
     #[error(
         "the path must be {{resource}}/{{deployment}}/{{rest}}, as in my-resource/gpt-4o/chat/completions"
@@ -328,6 +331,9 @@ impl Provider {
         if segments.split(['/', '\\']).any(is_dots) {
             return Err(PathError::Dots);
         }
+        if path.contains(['\t', '\n', '\r', '#']) || path.ends_with(|last: char| last <= ' ') {
+            return Err(PathError::TakenOut);
+        }
         match self.base {
             BaseUrl::Fixed(base) => Ok(format!("{base}{}", self.rooted(path))),
             BaseUrl::AzureOpenAi => {
@@ -419,7 +425,6 @@ mod tests {
         let azure = provider("azure-openai").unwrap();
         for path in [
             "evil.example/x/y",
-            "evil.example#/x/y",
             "a@b/x/y",
             "/x/y",
             "resource",
@@ -428,6 +433,7 @@ mod tests {
         ] {
             assert_eq!(azure.upstream(path), Err(PathError::Azure), "{path}");
         }
+        assert_eq!(azure.upstream("a.example#/x/y"), Err(PathError::TakenOut));
         let openai = provider("openai").unwrap();
         for path in [
             "v1/../chat",
@@ -438,6 +444,17 @@ mod tests {
             "v1\\..\\chat",
         ] {
             assert_eq!(openai.upstream(path), Err(PathError::Dots), "{path}");
+        }
+        for path in [
+            "v1/.\t./chat",
+            "v1/.\n./chat",
+            "v1/.\r./chat",
+            "v1/chat/.. ",
+            "v1/chat/..\u{1}",
+            "v1/chat/..#",
+            "v1/images#/v1/chat/completions",
+        ] {
+            assert_eq!(openai.upstream(path), Err(PathError::TakenOut), "{path:?}");
         }
         assert!(openai.upstream("v1/models/gpt-4.1").is_ok());
         assert!(openai.upstream("v1/files?x=../y").is_ok());
