@@ -31,7 +31,7 @@ pub struct App {
     /// Stripe, or the sandbox that stands in its place.
     pub stripe: Stripe,
     /// Calls providers.
-    pub upstream: reqwest::Client,
+    pub upstream: proxy::Client,
     /// Call providers of accounts' own.
     pub own_clients: proxy::OwnClients,
     /// Hashes tokens and seals answers.

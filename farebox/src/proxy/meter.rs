@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use hyper::body::Incoming;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use wire::Api;
@@ -17,6 +18,7 @@ use wire::Api;
 use crate::app::App;
 use crate::proxy::answer::{Answer, Body, Broken};
 use crate::proxy::error::ProxyError;
+use crate::proxy::outbound::next_piece;
 use crate::proxy::record::{self, Outcome};
 use crate::proxy::settle::Settled;
 use crate::proxy::tail::{self, Tail};
@@ -44,7 +46,7 @@ const CLAMPED: HeaderName = HeaderName::from_static("cf-aig-max-tokens-clamped")
 pub async fn pass_on(
     app: &Arc<App>,
     prepared: &Prepared,
-    response: reqwest::Response,
+    response: Response<Incoming>,
     reply: Reply,
 ) -> Result<(), ProxyError> {
     let status = response.status();
@@ -74,14 +76,15 @@ fn is_stream(prepared: &Prepared, headers: &HeaderMap) -> bool {
 async fn whole(
     app: &Arc<App>,
     prepared: &Prepared,
-    response: reqwest::Response,
+    response: Response<Incoming>,
     mut reply: Reply,
     max: usize,
 ) -> Result<(), ProxyError> {
-    let (status, headers) = (response.status(), response.headers().clone());
+    let (head, body) = response.into_parts();
+    let (status, headers) = (head.status, head.headers);
     let mut watched = Watched::new(prepared, &headers, None);
     let deadline = Instant::now() + app.config.gateway.call_max;
-    let reading = read_whole(response, max, deadline, &mut watched);
+    let reading = read_whole(body, max, deadline, &mut watched);
     let read = tokio::select! {
         read = reading => read.map_err(|Broken| End::Lost),
         () = stopped(app) => Err(End::Lost),
@@ -130,14 +133,14 @@ fn answer(
 }
 
 async fn read_whole(
-    mut response: reqwest::Response,
+    mut incoming: Incoming,
     max: usize,
     deadline: Instant,
     watched: &mut Watched,
 ) -> Result<Bytes, Broken> {
     let mut body = Vec::new();
     loop {
-        let next = tokio::time::timeout_at(deadline, response.chunk()).await;
+        let next = tokio::time::timeout_at(deadline, next_piece(&mut incoming)).await;
         match next {
             Ok(Ok(Some(piece))) if body.len() + piece.len() <= max => {
                 watched.feed(&piece);
@@ -153,10 +156,11 @@ async fn read_whole(
 async fn stream(
     app: &Arc<App>,
     prepared: &Prepared,
-    response: reqwest::Response,
+    response: Response<Incoming>,
     reply: Reply,
 ) -> Result<(), ProxyError> {
-    let (status, headers) = (response.status(), response.headers().clone());
+    let (head, incoming) = response.into_parts();
+    let (status, headers) = (head.status, head.headers);
     let (pieces, body) = mpsc::channel(PIECES);
     let mut shown = answer_headers(prepared, &headers);
     let passing = Passing::of(prepared);
@@ -187,7 +191,7 @@ async fn stream(
     }
     let mut watched = Watched::new(prepared, &headers, record::keeps(app, &prepared.call));
     let ended = tokio::select! {
-        is_whole = pump.run(response, &mut watched) => Some(is_whole),
+        is_whole = pump.run(incoming, &mut watched) => Some(is_whole),
         () = stopped(app) => None,
     };
     if ended.is_none() {
@@ -234,10 +238,10 @@ struct Pump {
 
 impl Pump {
     /// Whether the stream came to its end.
-    async fn run(&mut self, mut response: reqwest::Response, watched: &mut Watched) -> bool {
+    async fn run(&mut self, mut incoming: Incoming, watched: &mut Watched) -> bool {
         loop {
             let next = tokio::select! {
-                next = tokio::time::timeout_at(self.deadline, response.chunk()) => next,
+                next = tokio::time::timeout_at(self.deadline, next_piece(&mut incoming)) => next,
                 // A provider that is silent must not hide that nobody listens any more.
                 () = self.pieces.closed(), if !self.is_gone => {
                     self.leave();

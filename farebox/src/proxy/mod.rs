@@ -7,6 +7,7 @@
 //!
 //! Nothing here knows a provider by name, or the envelope of the management API.
 
+mod address;
 mod answer;
 mod cache;
 mod call;
@@ -15,6 +16,7 @@ mod driving;
 mod error;
 mod lease;
 mod meter;
+mod outbound;
 mod own;
 mod price;
 mod rate;
@@ -41,6 +43,7 @@ pub use answer::{Answer, Body, Broken};
 pub use cache::CacheWishes;
 pub use call::{Call, Target, Wishes};
 pub use error::{ProxyError, codes};
+pub use outbound::Client;
 pub use own::Clients as OwnClients;
 pub use translate::Translation;
 pub use upstream::{ClientError, client};

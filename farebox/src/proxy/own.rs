@@ -6,11 +6,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use ledger::AccountId;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
@@ -20,7 +20,7 @@ use crate::catalog;
 use crate::gateways;
 use crate::proxy::call::Target;
 use crate::proxy::error::{ProxyError, codes};
-use crate::proxy::upstream::CONNECT_MAX;
+use crate::proxy::outbound::{Client, Names};
 use crate::store::custom_providers;
 
 /// How long it may take to find out what a name leads to.
@@ -92,10 +92,10 @@ type Destination = (String, Vec<SocketAddr>);
 /// Clients that keep their connections. Each is bound to addresses that were checked: a name that leads elsewhere
 /// now is another destination, and gets another client.
 #[derive(Debug, Default)]
-pub struct Clients(Mutex<HashMap<Destination, reqwest::Client>>);
+pub struct Clients(Mutex<HashMap<Destination, Client>>);
 
 impl Clients {
-    fn to(&self, destination: Destination) -> Result<reqwest::Client, ProxyError> {
+    fn to(&self, destination: Destination) -> Result<Client, ProxyError> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = known.get(&destination) {
             return Ok(client.clone());
@@ -110,12 +110,12 @@ impl Clients {
     }
 }
 
-/// A client for `url`, which reaches only addresses that have just been checked.
+/// A client for an address, which reaches only what has just been checked.
 ///
 /// # Errors
 /// [`codes::ADDRESS`] where one is out of reach; [`codes::NO_ANSWER`] where the name leads nowhere.
-pub async fn client(app: &App, url: &str) -> Result<reqwest::Client, ProxyError> {
-    let url = Url::parse(url).map_err(refused)?;
+pub async fn client(app: &App, uri: &Uri) -> Result<Client, ProxyError> {
+    let url = Url::parse(&uri.to_string()).map_err(refused)?;
     let host = url.host_str().unwrap_or_default();
     let reach = gateways::reach(app);
     // The operator may have allowed less since the address was set.
@@ -129,16 +129,11 @@ pub async fn client(app: &App, url: &str) -> Result<reqwest::Client, ProxyError>
     app.own_clients.to((host.to_owned(), addresses))
 }
 
-fn build((host, addresses): &Destination) -> Result<reqwest::Client, ProxyError> {
+fn build((_, addresses): &Destination) -> Result<Client, ProxyError> {
     let tls = crate::tls::client_config().map_err(ProxyError::internal)?;
-    let client = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .connect_timeout(CONNECT_MAX)
-        .redirect(reqwest::redirect::Policy::none())
-        // A proxy would look the name up by itself.
-        .no_proxy()
-        .resolve_to_addrs(host, addresses);
-    client.build().map_err(ProxyError::internal)
+    let names = Names::Checked(Arc::from(addresses.as_slice()));
+    // A proxy would look the name up by itself.
+    Ok(Client::new(tls, names, None))
 }
 
 async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, ProxyError> {

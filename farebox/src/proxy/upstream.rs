@@ -9,15 +9,20 @@ use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode, Uri};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::client::proxy::matcher::Matcher;
 
 use crate::app::App;
 use crate::catalog::{self, BaseUrl};
 use crate::config::{EVERY_PROVIDER, ProvidersConfig};
 use crate::gateways;
+use crate::proxy::address;
 use crate::proxy::call::Call;
 use crate::proxy::credential::{self, Key};
 use crate::proxy::error::{ProxyError, codes};
+use crate::proxy::outbound::{Client, Names};
 use crate::proxy::own;
 use crate::store::gateways::Backoff;
 
@@ -45,9 +50,6 @@ const OPERATORS_OWN: [&str; 5] = [
 /// The longest pause between two attempts.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
-/// How long it may take to reach a provider.
-pub(super) const CONNECT_MAX: Duration = Duration::from_secs(10);
-
 /// Why calls can't be passed on.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -62,16 +64,13 @@ pub enum ClientError {
     /// TLS.
     #[error(transparent)]
     Tls(#[from] rustls::Error),
-    /// The client.
-    #[error(transparent)]
-    Client(#[from] reqwest::Error),
 }
 
 /// The client of all calls to providers.
 ///
 /// # Errors
 /// [`ClientError`] where the configuration names a provider that isn't known.
-pub fn client(config: &ProvidersConfig) -> Result<reqwest::Client, ClientError> {
+pub fn client(config: &ProvidersConfig) -> Result<Client, ClientError> {
     let mut cut = config.cut_when_client_leaves.iter();
     if let Some(slug) = cut.find(|slug| !may_be_cut(slug)) {
         return Err(ClientError::Unknown(slug.clone()));
@@ -84,16 +83,15 @@ pub fn client(config: &ProvidersConfig) -> Result<reqwest::Client, ClientError> 
             return Err(ClientError::Provider(slug.clone()));
         }
     }
-    let mut builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(crate::tls::client_config()?)
-        .connect_timeout(CONNECT_MAX)
-        // Following one would hand the key to another host; the caller is told of it instead.
-        .redirect(reqwest::redirect::Policy::none());
-    if config.urls.values().any(|url| is_loopback(url)) {
-        // A proxy for the outside world cannot reach what stands on this machine.
-        builder = builder.no_proxy();
-    }
-    Ok(builder.build()?)
+    let proxies = goes_through_proxies(config).then(Matcher::from_env);
+    let tls = crate::tls::client_config()?;
+    Ok(Client::new(tls, Names::of_the_system(), proxies))
+}
+
+/// Whether calls go through the proxies that the environment names (`HTTPS_PROXY` and the like). One for the
+/// outside world can't reach what stands on this machine.
+fn goes_through_proxies(config: &ProvidersConfig) -> bool {
+    !config.urls.values().any(|url| is_loopback(url))
 }
 
 /// Whether a word may stand in `[providers] cut_when_client_leaves`. Accounts' own providers come and go.
@@ -115,10 +113,9 @@ pub async fn ask(
     call: &Call,
     key: &Key,
     body: Bytes,
-) -> Result<reqwest::Response, ProxyError> {
-    let url = call.target.url(&call.path);
-    let url = url.map_err(|error| ProxyError::bad_request(codes::BAD_FORMAT, error.to_string()))?;
-    let headers = headers(call, key)?;
+) -> Result<Response<Incoming>, ProxyError> {
+    let uri = uri(call)?;
+    let mut headers = headers(call, key)?;
     let settings = &call.gateway.settings;
     let attempts = call.wishes.attempts.or(number(settings.retry_max_attempts));
     let attempts = attempts.unwrap_or(1).clamp(1, 5);
@@ -126,17 +123,20 @@ pub async fn ask(
     let mut attempt = 1;
     loop {
         let client = match &call.target.own {
-            Some(_) => own::client(app, &url).await?,
-            None => app.upstream.clone(),
+            Some(_) => &own::client(app, &uri).await?,
+            None => &app.upstream,
         };
-        let request = client.request(call.method.clone(), &url);
-        let request = request.headers(headers.clone()).body(body.clone());
         let is_last = attempt >= attempts;
-        match tokio::time::timeout(timeout, request.send()).await {
+        let headers = match is_last {
+            true => std::mem::take(&mut headers),
+            false => headers.clone(),
+        };
+        let request = request(call, uri.clone(), headers, body.clone());
+        match tokio::time::timeout(timeout, client.send(request)).await {
             Ok(Ok(answer)) if is_last || !is_worth_repeating(answer.status()) => {
                 return accepted(answer, key);
             }
-            Ok(Err(error)) if is_last => return Err(ProxyError::no_answer(error.without_url())),
+            Ok(Err(error)) if is_last => return Err(ProxyError::no_answer(error)),
             Err(_) if is_last => return Err(timed_out(timeout)),
             _ => {}
         }
@@ -145,8 +145,23 @@ pub async fn ask(
     }
 }
 
+fn uri(call: &Call) -> Result<Uri, ProxyError> {
+    let bad = |error: String| ProxyError::bad_request(codes::BAD_FORMAT, error);
+    let url = call.target.url(&call.path);
+    let url = url.map_err(|error| bad(error.to_string()))?;
+    address::uri(url).map_err(|error| bad(error.to_string()))
+}
+
+fn request(call: &Call, uri: Uri, headers: HeaderMap, body: Bytes) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = call.method.clone();
+    *request.uri_mut() = uri;
+    *request.headers_mut() = headers;
+    request
+}
+
 /// The answer, unless it says that the operator's key is none: it may quote that key.
-fn accepted(answer: reqwest::Response, key: &Key) -> Result<reqwest::Response, ProxyError> {
+fn accepted(answer: Response<Incoming>, key: &Key) -> Result<Response<Incoming>, ProxyError> {
     if answer.status() != StatusCode::UNAUTHORIZED || !key.is_operators() {
         return Ok(answer);
     }
@@ -234,9 +249,30 @@ fn number(value: Option<i64>) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use http::HeaderValue;
 
     use super::*;
+
+    #[test]
+    fn a_proxy_is_for_the_outside_world() {
+        let with = |url: &str| ProvidersConfig {
+            keys: BTreeMap::new(),
+            zdr_keys: BTreeMap::new(),
+            urls: BTreeMap::from([("openai".to_owned(), url.to_owned())]),
+            cut_when_client_leaves: Vec::new(),
+        };
+        for (url, expected) in [
+            ("https://proxy.example.org/v1/", true),
+            ("http://10.0.0.1:8000/", true),
+            ("http://127.0.0.1:9/", false),
+            ("http://[::1]:9/", false),
+            ("http://localhost:9/", false),
+        ] {
+            assert_eq!(goes_through_proxies(&with(url)), expected, "{url}");
+        }
+    }
 
     #[test]
     fn what_a_provider_says_comes_back_but_for_what_is_the_gateways_or_the_operators_to_say() {
