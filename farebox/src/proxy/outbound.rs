@@ -90,7 +90,7 @@ impl Client {
     /// closed before any of it was sent goes out again on another.
     ///
     /// # Errors
-    /// [`NoAnswer`].
+    /// Where none comes, with why.
     pub async fn send(
         &self,
         mut request: Request<Full<Bytes>>,

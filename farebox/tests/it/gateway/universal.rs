@@ -258,6 +258,44 @@ async fn all_steps_are_looked_at_before_the_first_is_asked(app: &TestApp) {
     assert_eq!(nanos(app).await, GIVEN);
 }
 
+/// An endpoint is any text here. Read as a URL, parts of one would vanish and the rest lead elsewhere.
+async fn an_endpoint_leads_where_it_says_or_nowhere(app: &TestApp) {
+    app.give(100).await;
+    let token = runner(app).await;
+    let long = format!("v1/{}/chat/completions", "x".repeat(70_000));
+    for (endpoint, words) in [
+        ("v1/../chat/completions", "must not have . or .."),
+        ("v1/.\t./chat/completions", "a tab"),
+        ("v1/chat/completions#", "#"),
+        ("v1/chat/completions?a=b ", "a blank at its end"),
+        (&long, "too long"),
+    ] {
+        let mut step = openai("one");
+        step["endpoint"] = json!(endpoint);
+        let told = ask(app, &token, json!([step])).await;
+        assert_eq!(
+            (told.status.as_u16(), told.code()),
+            (400, 2019),
+            "{}",
+            told.text
+        );
+        assert!(told.text.contains(words), "{}", told.text);
+    }
+    assert!(app.provider.requests().is_empty());
+    assert_eq!(nanos(app).await, GIVEN);
+    // What is only written otherwise arrives.
+    let mut step = openai("one");
+    step["endpoint"] = json!("v1/chat/completions?a=ä b");
+    let told = ask(app, &token, json!([step])).await;
+    assert_eq!(told.status, 200, "{}", told.text);
+    let sent = app.provider.requests().pop().unwrap();
+    assert!(
+        sent.path.starts_with("/v1/chat/completions"),
+        "{}",
+        sent.path
+    );
+}
+
 /// Whoever leaves while the first step hangs has the second one never asked; what was asked is settled.
 async fn nothing_follows_for_a_client_that_has_left(app: &TestApp) {
     app.give(100).await;
@@ -286,5 +324,6 @@ crate::on_both_engines![
     retries_come_before_the_next_step,
     the_compatible_endpoint_is_a_provider_here,
     all_steps_are_looked_at_before_the_first_is_asked,
+    an_endpoint_leads_where_it_says_or_nowhere,
     nothing_follows_for_a_client_that_has_left,
 ];
