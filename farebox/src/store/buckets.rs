@@ -52,31 +52,33 @@ pub const SELECT_RESERVED: &str =
     "SELECT id, gateway, bucket, amount, expires_at FROM bucket_reservations";
 
 /// What was spent; at the same moment in the same bucket it is one row.
-pub const ADD_SPEND: Insert = Insert {
-    table: "bucket_spend",
-    columns: &[
+pub static ADD_SPEND: Insert = Insert::into(
+    "bucket_spend",
+    &[
         Column::Int("gateway"),
         Column::Text("bucket"),
         Column::Int("at"),
         Column::Int("amount"),
         Column::Int("total"),
     ],
-    on_conflict: "ON CONFLICT (gateway, bucket, at) DO UPDATE SET \
+)
+.on_conflict(
+    "ON CONFLICT (gateway, bucket, at) DO UPDATE SET \
          amount = bucket_spend.amount + excluded.amount, total = excluded.total",
-};
+);
 
 /// New reservations.
-pub const INSERT_RESERVATIONS: Insert = Insert {
-    table: "bucket_reservations",
-    columns: &[
+pub static INSERT_RESERVATIONS: Insert = Insert::into(
+    "bucket_reservations",
+    &[
         Column::Text("id"),
         Column::Int("gateway"),
         Column::Text("bucket"),
         Column::Int("amount"),
         Column::Int("expires_at"),
     ],
-    on_conflict: "ON CONFLICT (id, bucket) DO NOTHING",
-};
+)
+.on_conflict("ON CONFLICT (id, bucket) DO NOTHING");
 
 /// How many rows one transaction removes.
 const BIT: i64 = 1000;

@@ -1,6 +1,8 @@
 //! Much at once: statements that are read together, rows to be found by ids, rows to be written, and the
 //! SQL for either engine. For rows SQLite gets one prepared statement in a loop, PostgreSQL one statement over arrays.
 
+use std::sync::OnceLock;
+
 use tokio_postgres::types::ToSql;
 
 use crate::store::value::Value;
@@ -48,12 +50,12 @@ pub struct Write<'a> {
 /// How rows are written: a table, its columns, and what a clash does.
 #[derive(Debug)]
 pub struct Insert {
-    /// The table.
-    pub table: &'static str,
-    /// Its columns, in the order of each row's values.
-    pub columns: &'static [Column],
-    /// An `ON CONFLICT …` clause, or nothing: then a clash is [`super::StoreError::Duplicate`].
-    pub on_conflict: &'static str,
+    table: &'static str,
+    columns: &'static [Column],
+    on_conflict: &'static str,
+    /// Put together when it is first needed: every group writes by the same few.
+    row_sql: OnceLock<String>,
+    arrays_sql: OnceLock<String>,
 }
 
 /// A column's name and type.
@@ -71,6 +73,34 @@ pub enum Column {
 pub(super) type Array<'a> = Box<dyn ToSql + Sync + Send + 'a>;
 
 impl Insert {
+    /// Writes these columns of a table, in the order of each row's values. A clash is
+    /// [`super::StoreError::Duplicate`].
+    pub const fn into(table: &'static str, columns: &'static [Column]) -> Self {
+        Self {
+            table,
+            columns,
+            on_conflict: "",
+            row_sql: OnceLock::new(),
+            arrays_sql: OnceLock::new(),
+        }
+    }
+
+    /// The same with an `ON CONFLICT …` clause.
+    pub const fn on_conflict(mut self, clause: &'static str) -> Self {
+        self.on_conflict = clause;
+        self
+    }
+
+    /// A statement that writes one row, for SQLite.
+    pub(super) fn row_sql(&self) -> &str {
+        self.row_sql.get_or_init(|| self.for_a_row())
+    }
+
+    /// A statement that writes all rows from one array a column, for PostgreSQL.
+    pub(super) fn arrays_sql(&self) -> &str {
+        self.arrays_sql.get_or_init(|| self.for_arrays())
+    }
+
     fn names(&self) -> Vec<&'static str> {
         self.columns
             .iter()
@@ -78,7 +108,7 @@ impl Insert {
             .collect()
     }
 
-    pub(super) fn row_sql(&self) -> String {
+    fn for_a_row(&self) -> String {
         let values: Vec<_> = (1..=self.columns.len())
             .map(|number| format!("${number}"))
             .collect();
@@ -89,7 +119,7 @@ impl Insert {
         )
     }
 
-    pub(super) fn arrays_sql(&self) -> String {
+    fn for_arrays(&self) -> String {
         let arrays = self
             .columns
             .iter()
@@ -150,11 +180,10 @@ mod tests {
     use crate::store::StoreError;
     use crate::store::db::Db;
 
-    const INSERT: Insert = Insert {
-        table: "farebox_db_test",
-        columns: &[Column::Text("id"), Column::Int("number")],
-        on_conflict: "",
-    };
+    static INSERT: Insert = Insert::into(
+        "farebox_db_test",
+        &[Column::Text("id"), Column::Int("number")],
+    );
 
     /// SQLite, and PostgreSQL where the environment names a server.
     fn engines(dir: &std::path::Path) -> Vec<Db> {

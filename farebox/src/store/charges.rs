@@ -79,9 +79,9 @@ pub struct Charge {
 }
 
 /// Charges, in the transaction of their transfers.
-pub const INSERT: Insert = Insert {
-    table: "charges",
-    columns: &[
+pub static INSERT: Insert = Insert::into(
+    "charges",
+    &[
         Column::Text("id"),
         Column::Text("account_id"),
         Column::Int("gateway"),
@@ -98,8 +98,7 @@ pub const INSERT: Insert = Insert {
         Column::Text("hold"),
         Column::Text("transfer"),
     ],
-    on_conflict: "",
-};
+);
 
 const SELECT: &str = "SELECT id, account_id, gateway, provider, model, units, terms, basis, cost, \
      charged, overrun, rate, explanation, hold, transfer FROM charges";

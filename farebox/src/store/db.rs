@@ -364,7 +364,7 @@ impl Tx {
         match self.open()? {
             Open::Sqlite(connection) => {
                 for write in writes() {
-                    sqlite::execute_each(connection, &write.insert.row_sql(), &write.rows)?;
+                    sqlite::execute_each(connection, write.insert.row_sql(), &write.rows)?;
                 }
                 self.commit_sqlite()
             }

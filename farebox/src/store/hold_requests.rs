@@ -71,30 +71,28 @@ const SELECT: &str = "SELECT h.id, h.account_id, h.credit, h.code, h.amount, h.p
      FROM hold_requests r JOIN holds h ON h.id = r.id WHERE r.account_id = $1";
 
 /// What was said about holds, in the holds' own transaction.
-pub const INSERT_HOLDS: Insert = Insert {
-    table: "hold_requests",
-    columns: &[
+pub static INSERT_HOLDS: Insert = Insert::into(
+    "hold_requests",
+    &[
         Column::Text("id"),
         Column::Text("account_id"),
         Column::Int("expires_in"),
         Column::Text("metadata"),
         Column::Int("created_at"),
     ],
-    on_conflict: "",
-};
+);
 
 /// What was said about captures, in the captures' own transaction.
-pub const INSERT_CAPTURES: Insert = Insert {
-    table: "captures",
-    columns: &[
+pub static INSERT_CAPTURES: Insert = Insert::into(
+    "captures",
+    &[
         Column::Text("id"),
         Column::Text("account_id"),
         Column::Text("hold"),
         Column::Text("description"),
         Column::Text("metadata"),
     ],
-    on_conflict: "",
-};
+);
 
 /// A hold's row as [`INSERT_HOLDS`] writes it.
 pub fn hold_values(new: &NewHold, now: Timestamp) -> Vec<Value> {

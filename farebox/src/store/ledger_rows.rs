@@ -27,9 +27,9 @@ pub const SELECT_BALANCES: &str = "SELECT account_id, debits_pending, debits_pos
      credits_pending, credits_posted, frozen FROM balances";
 
 /// New transfers; a clash of ids is an error, since the same id has been looked up before.
-pub const INSERT_TRANSFERS: Insert = Insert {
-    table: "transfers",
-    columns: &[
+pub static INSERT_TRANSFERS: Insert = Insert::into(
+    "transfers",
+    &[
         Column::Text("id"),
         Column::Text("debit"),
         Column::Text("credit"),
@@ -41,13 +41,12 @@ pub const INSERT_TRANSFERS: Insert = Insert {
         Column::Text("reference"),
         Column::Int("at"),
     ],
-    on_conflict: "",
-};
+);
 
 /// New holds, and what has become of old ones.
-pub const UPSERT_HOLDS: Insert = Insert {
-    table: "holds",
-    columns: &[
+pub static UPSERT_HOLDS: Insert = Insert::into(
+    "holds",
+    &[
         Column::Text("id"),
         Column::Text("account_id"),
         Column::Text("credit"),
@@ -57,23 +56,25 @@ pub const UPSERT_HOLDS: Insert = Insert {
         Column::Text("state"),
         Column::Int("expires_at"),
     ],
-    on_conflict: "ON CONFLICT (id) DO UPDATE SET posted = excluded.posted, state = excluded.state",
-};
+)
+.on_conflict("ON CONFLICT (id) DO UPDATE SET posted = excluded.posted, state = excluded.state");
 
 /// The new totals of customers.
-pub const UPSERT_BALANCES: Insert = Insert {
-    table: "balances",
-    columns: &[
+pub static UPSERT_BALANCES: Insert = Insert::into(
+    "balances",
+    &[
         Column::Text("account_id"),
         Column::Int("debits_pending"),
         Column::Int("debits_posted"),
         Column::Int("credits_pending"),
         Column::Int("credits_posted"),
     ],
-    on_conflict: "ON CONFLICT (account_id) DO UPDATE SET \
+)
+.on_conflict(
+    "ON CONFLICT (account_id) DO UPDATE SET \
          debits_pending = excluded.debits_pending, debits_posted = excluded.debits_posted, \
          credits_pending = excluded.credits_pending, credits_posted = excluded.credits_posted",
-};
+);
 
 /// A row of [`SELECT_TRANSFERS`].
 ///

@@ -145,7 +145,7 @@ pub(super) async fn insert_and_commit<'a>(
 ) -> Result<(), StoreError> {
     let mut statements = Vec::new();
     for write in writes.clone() {
-        statements.push(client.prepare_cached(&write.insert.arrays_sql()).await?);
+        statements.push(client.prepare_cached(write.insert.arrays_sql()).await?);
     }
     let inserts = statements
         .iter()

@@ -24,16 +24,18 @@ const USAGE: &str =
     "debit = $1 AND code = 3 AND (phase = 'single' OR phase = 'post' OR phase = 'post_last')";
 
 /// What an hour's transfers add to its sum.
-pub const ADD_HOURS: Insert = Insert {
-    table: "usage_hours",
-    columns: &[
+pub static ADD_HOURS: Insert = Insert::into(
+    "usage_hours",
+    &[
         Column::Text("account_id"),
         Column::Int("hour"),
         Column::Int("amount"),
     ],
-    on_conflict: "ON CONFLICT (account_id, hour) DO UPDATE SET \
+)
+.on_conflict(
+    "ON CONFLICT (account_id, hour) DO UPDATE SET \
          amount = usage_hours.amount + excluded.amount",
-};
+);
 
 /// The account's limit, where it has one.
 ///

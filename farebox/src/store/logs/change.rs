@@ -54,7 +54,7 @@ pub async fn edit(db: &Db, of: &Gateway, id: LogId, edit: &Edit) -> Result<bool,
         let sql = "DELETE FROM log_metadata WHERE log = $1";
         tx.execute(sql, &[id.to_string().into()]).await?;
         for row in metadata.rows(id, of.seq) {
-            tx.execute(&INSERT_METADATA.row_sql(), &row).await?;
+            tx.execute(INSERT_METADATA.row_sql(), &row).await?;
         }
     }
     tx.commit().await?;

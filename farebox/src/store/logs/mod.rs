@@ -164,9 +164,9 @@ const COLUMNS: &str = "provider, model, model_type, success, cached, tokens_in, 
      request_size, response_size, error, metadata, feedback, score";
 
 /// Logs, in the transaction of their settlements.
-pub const INSERT: Insert = Insert {
-    table: "logs",
-    columns: &[
+pub static INSERT: Insert = Insert::into(
+    "logs",
+    &[
         Column::Text("id"),
         Column::Text("account_id"),
         Column::Int("gateway"),
@@ -197,38 +197,33 @@ pub const INSERT: Insert = Insert {
         Column::Text("error"),
         Column::Text("metadata"),
     ],
-    on_conflict: "",
-};
+);
 
 /// Their metadata.
-pub const INSERT_METADATA: Insert = Insert {
-    table: "log_metadata",
-    columns: &[
+pub static INSERT_METADATA: Insert = Insert::into(
+    "log_metadata",
+    &[
         Column::Text("log"),
         Column::Int("gateway"),
         Column::Text("key"),
         Column::Text("value"),
     ],
-    on_conflict: "",
-};
+);
 
 /// Their payloads.
-pub const INSERT_PAYLOADS: Insert = Insert {
-    table: "log_payloads",
-    columns: &[
+pub static INSERT_PAYLOADS: Insert = Insert::into(
+    "log_payloads",
+    &[
         Column::Text("log"),
         Column::Bytes("request"),
         Column::Bytes("response"),
     ],
-    on_conflict: "",
-};
+);
 
 /// How many there are, added to what is there.
-pub const ADD_COUNTS: Insert = Insert {
-    table: "log_counts",
-    columns: &[Column::Int("gateway"), Column::Int("logs")],
-    on_conflict: "ON CONFLICT (gateway) DO UPDATE SET logs = log_counts.logs + excluded.logs",
-};
+pub static ADD_COUNTS: Insert =
+    Insert::into("log_counts", &[Column::Int("gateway"), Column::Int("logs")])
+        .on_conflict("ON CONFLICT (gateway) DO UPDATE SET logs = log_counts.logs + excluded.logs");
 
 /// What a group of calls writes.
 #[derive(Debug, Default)]
