@@ -215,7 +215,6 @@ impl Filled {
             let writes = [
                 write(&logs::INSERT, rows.logs),
                 write(&logs::INSERT_METADATA, rows.metadata),
-                write(&logs::INSERT_PAYLOADS, rows.payloads),
                 write(&logs::ADD_COUNTS, counts),
             ];
             tx.insert_and_commit(&writes).await?;

@@ -588,7 +588,7 @@ struct Notes {
     logs: logs::Rows,
 }
 
-fn writes(changes: &Changes, notes: Notes, counted: buckets::Written) -> [Write<'static>; 13] {
+fn writes(changes: &Changes, notes: Notes, counted: buckets::Written) -> [Write<'static>; 12] {
     let transfers = changes.transfers.iter().map(rows::transfer_values);
     let holds = changes.holds.iter().map(rows::hold_values);
     let balances = changes.balances.iter().map(rows::balances_values);
@@ -610,7 +610,6 @@ fn writes(changes: &Changes, notes: Notes, counted: buckets::Written) -> [Write<
         write(&logs::ADD_COUNTS, notes.logs.counts()),
         write(&logs::INSERT, notes.logs.logs),
         write(&logs::INSERT_METADATA, notes.logs.metadata),
-        write(&logs::INSERT_PAYLOADS, notes.logs.payloads),
     ]
 }
 

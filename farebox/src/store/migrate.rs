@@ -64,6 +64,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "checks",
         include_str!("../../migrations/0012_checks.sql"),
     ),
+    (
+        13,
+        "log_bodies",
+        include_str!("../../migrations/0013_log_bodies.sql"),
+    ),
 ];
 
 /// The number of the migration that does nothing on PostgreSQL.
@@ -78,6 +83,14 @@ const ADVISORY_LOCK: &str = "SELECT pg_advisory_xact_lock(4207849484)::text";
 /// [`StoreError::Migration`] where the database is newer than this program or a statement fails; then
 /// nothing has changed.
 pub async fn migrate(db: &Db) -> Result<Vec<&'static str>, StoreError> {
+    migrate_to(db, i64::MAX).await
+}
+
+/// The same up to the migration of that number: a schema as it once was, to see what becomes of its rows.
+///
+/// # Errors
+/// As [`migrate`].
+pub async fn migrate_to(db: &Db, last: i64) -> Result<Vec<&'static str>, StoreError> {
     let mut tx = db.begin().await?;
     if matches!(db, Db::Postgres(_)) {
         tx.query(ADVISORY_LOCK, &[]).await?;
@@ -93,7 +106,8 @@ pub async fn migrate(db: &Db) -> Result<Vec<&'static str>, StoreError> {
     };
     refuse_newer(version)?;
     let mut applied = Vec::new();
-    for (number, name, text) in MIGRATIONS.iter().filter(|(number, ..)| *number > version) {
+    let missing = version.saturating_add(1)..=last;
+    for (number, name, text) in MIGRATIONS.iter().filter(|one| missing.contains(&one.0)) {
         let script = text
             .replace("{SEQUENCE}", sequence(db))
             .replace("{UNLOGGED}", unlogged(db));

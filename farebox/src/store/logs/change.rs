@@ -134,12 +134,8 @@ async fn remove_all(db: &Db, gateway: i64, ids: &[String]) -> Result<i64, StoreE
 async fn remove_bit(tx: &mut Tx, gateway: i64, ids: &[String]) -> Result<i64, StoreError> {
     let sql = "DELETE FROM logs WHERE id {KEYS}";
     let count = tx.execute_keys(sql, ids).await?;
-    for sql in [
-        "DELETE FROM log_payloads WHERE log {KEYS}",
-        "DELETE FROM log_metadata WHERE log {KEYS}",
-    ] {
-        tx.execute_keys(sql, ids).await?;
-    }
+    let sql = "DELETE FROM log_metadata WHERE log {KEYS}";
+    tx.execute_keys(sql, ids).await?;
     let count = i64::try_from(count).unwrap_or(i64::MAX);
     let sql = "UPDATE log_counts SET logs = logs - $2 WHERE gateway = $1";
     tx.execute(sql, &[gateway.into(), count.into()]).await?;

@@ -158,6 +158,7 @@ pub struct Log {
     pub score: Option<String>,
 }
 
+/// Without the bodies, which are long and wanted one by one.
 const COLUMNS: &str = "provider, model, model_type, success, cached, tokens_in, tokens_out, cost, \
      custom_cost, duration, first_byte, status_code, request_type, path, step, event_id, user_agent, \
      authentication, key_source, compatibility, request_content_type, response_content_type, \
@@ -196,6 +197,8 @@ pub static INSERT: Insert = Insert::into(
         Column::Int("response_size"),
         Column::Text("error"),
         Column::Text("metadata"),
+        Column::Bytes("request_body"),
+        Column::Bytes("response_body"),
     ],
 );
 
@@ -207,16 +210,6 @@ pub static INSERT_METADATA: Insert = Insert::into(
         Column::Int("gateway"),
         Column::Text("key"),
         Column::Text("value"),
-    ],
-);
-
-/// Their payloads.
-pub static INSERT_PAYLOADS: Insert = Insert::into(
-    "log_payloads",
-    &[
-        Column::Text("log"),
-        Column::Bytes("request"),
-        Column::Bytes("response"),
     ],
 );
 
@@ -232,8 +225,6 @@ pub struct Rows {
     pub logs: Vec<Vec<Value>>,
     /// For [`INSERT_METADATA`].
     pub metadata: Vec<Vec<Value>>,
-    /// For [`INSERT_PAYLOADS`].
-    pub payloads: Vec<Vec<Value>>,
     counts: BTreeMap<i64, Counted>,
 }
 
@@ -263,11 +254,8 @@ impl Rows {
         }
         counted.new = counted.new.saturating_add(1);
         let metadata = Metadata::clean(&new.metadata);
-        self.logs.push(log_values(of, &new.call, &metadata));
+        self.logs.push(log_values(of, new, &metadata));
         self.metadata.extend(metadata.rows(of.id, of.gateway));
-        if let Some(payloads) = &new.payloads {
-            self.payloads.push(payloads.values(of.id));
-        }
         Ok(())
     }
 
@@ -286,8 +274,11 @@ async fn stored_count(tx: &mut Tx, gateway: i64) -> Result<i64, StoreError> {
     row.map_or(Ok(0), |mut row| row.int())
 }
 
-fn log_values(of: &NewCall, call: &Call, metadata: &Metadata) -> Vec<Value> {
+fn log_values(of: &NewCall, new: &NewLog, metadata: &Metadata) -> Vec<Value> {
+    let call = &new.call;
     let text = |text: &Option<String>, max| Value::from(text.as_deref().map(|text| cut(text, max)));
+    let payloads = new.payloads.as_ref();
+    let packed = |body: Option<&Body>| Value::from(body.map(|body| body.0.clone()));
     vec![
         of.id.to_string().into(),
         of.account.to_string().into(),
@@ -318,6 +309,8 @@ fn log_values(of: &NewCall, call: &Call, metadata: &Metadata) -> Vec<Value> {
         call.response_size.into(),
         text(&call.error, 2000),
         metadata.json().into(),
+        packed(payloads.and_then(|kept| kept.request.as_ref())),
+        packed(payloads.and_then(|kept| kept.response.as_ref())),
     ]
 }
 

@@ -6,9 +6,7 @@ use std::io::Read;
 use flate2::read::GzDecoder;
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 
-use crate::ids::LogId;
 use crate::store::StoreError;
-use crate::store::value::Value;
 
 /// How much is kept of a body that is too long to be kept whole, in bytes: enough to see what it was.
 const BEGINNING: usize = 4096;
@@ -56,17 +54,6 @@ pub struct Payloads {
     pub request: Option<Body>,
     /// What came back.
     pub response: Option<Body>,
-}
-
-impl Payloads {
-    pub(super) fn values(&self, id: LogId) -> Vec<Value> {
-        let packed = |body: &Option<Body>| body.as_ref().map(|body| body.0.clone()).into();
-        vec![
-            id.to_string().into(),
-            packed(&self.request),
-            packed(&self.response),
-        ]
-    }
 }
 
 /// A body, or its beginning, as gzip.

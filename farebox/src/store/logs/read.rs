@@ -68,8 +68,8 @@ pub async fn find_anybodys(db: &Db, id: LogId) -> Result<Option<(AccountId, Log)
 /// # Errors
 /// [`StoreError::Database`].
 pub async fn payloads(db: &Db, of: &Gateway, id: LogId) -> Result<Payloads, StoreError> {
-    let sql = "SELECT p.request, p.response FROM log_payloads p JOIN logs l ON l.id = p.log \
-         WHERE p.log = $1 AND l.gateway = $2 AND l.account_id = $3";
+    let sql = "SELECT request_body, response_body FROM logs \
+         WHERE id = $1 AND gateway = $2 AND account_id = $3";
     let Some(mut row) = db.query_opt(sql, &key(of, id)).await? else {
         return Ok(Payloads::default());
     };

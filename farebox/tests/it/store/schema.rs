@@ -1,16 +1,30 @@
 //! The schema's version, and that what is answered is on the disk.
 
-use farebox::config::Config;
+use std::io::Write;
+
+use farebox::app::system_clock;
+use farebox::config::{Config, DatabaseConfig};
+use farebox::ids::{self, LogId};
 use farebox::store::db::Db;
-use farebox::store::migrate::migrate;
+use farebox::store::gateways::{self, Gateway, Settings};
+use farebox::store::logs;
+use farebox::store::migrate::{migrate, migrate_to};
+use farebox::store::{Store, accounts};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use ledger::AccountId;
 
 use crate::app::{Database, Engine};
+use crate::store::money;
 
-fn open(database: &Database) -> Db {
+fn config(database: &Database) -> DatabaseConfig {
     let url = ("FAREBOX_DATABASE__URL".to_owned(), database.url.clone());
     let key = ("FAREBOX_SECURITY__KEY".to_owned(), "07".repeat(32));
-    let config = Config::load(None, [url, key].into_iter()).unwrap();
-    Db::open(&config.database).unwrap()
+    Config::load(None, [url, key].into_iter()).unwrap().database
+}
+
+fn open(database: &Database) -> Db {
+    Db::open(&config(database)).unwrap()
 }
 
 async fn a_second_migration_changes_nothing(database: &Database) {
@@ -113,7 +127,7 @@ async fn what_is_written_for_every_call_fills_no_table_in_memory() {
         "INSERT INTO holds (id, account_id, credit, code, amount, posted, state, expires_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
          ON CONFLICT (id) DO UPDATE SET posted = excluded.posted, state = excluded.state",
-        "INSERT INTO logs (id, key_source) VALUES ($1, $2)",
+        "INSERT INTO logs (id, key_source, request_body) VALUES ($1, $2, $3)",
     ] {
         let steps = db.query(&format!("EXPLAIN {sql}"), &[]).await.unwrap();
         for mut step in steps {
@@ -127,6 +141,82 @@ async fn what_is_written_for_every_call_fills_no_table_in_memory() {
     assert!(format!("{plan:?}").contains("usage_by_time"), "{plan:?}");
     let wrong = db.query("PRAGMA integrity_check", &[]).await.unwrap();
     assert_eq!(wrong.into_iter().next().unwrap().text().unwrap(), "ok");
+}
+
+/// The statement that writes one log of the first gateway's, as schema 12 has them.
+const OLD_LOG: &str = "INSERT INTO logs (id, account_id, gateway, provider, model, success, cached, duration, \
+     custom_cost, path, authentication, key_source, compatibility, request_size, response_size, metadata, \
+     feedback, error) \
+     VALUES ($1, $2, 1, 'openai', 'gpt-4o', 1, 0, 730, 0, 'v1/chat/completions', 1, 'operator', 0, 3, 5, \
+     '{\"user\":\"ada\"}', -1, 'the last column')";
+
+fn packed(body: &str) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(body.as_bytes()).unwrap();
+    packed.finish().unwrap()
+}
+
+/// Three logs, with both bodies, with one and with none, and three transfers.
+async fn fill_schema_12(database: &Database, account: AccountId) -> [LogId; 3] {
+    let db = open(database);
+    migrate_to(&db, 12).await.unwrap();
+    let made = [(); 3].map(|()| LogId::new(system_clock()()));
+    for id in made {
+        let params = [id.to_string().into(), account.to_string().into()];
+        db.execute(OLD_LOG, &params).await.unwrap();
+    }
+    let payloads = "INSERT INTO log_payloads (log, request, response) VALUES ($1, $2, $3)";
+    for (id, response) in [(made[0], Some(packed("there"))), (made[1], None)] {
+        let params = [id.to_string().into(), packed("hey").into(), response.into()];
+        db.execute(payloads, &params).await.unwrap();
+    }
+    let transfer = "INSERT INTO transfers (id, debit, credit, amount, code, phase, reference, at) \
+         VALUES ($1, 'promotions', 'revenue', 1, 1, 'single', '', 1)";
+    for _ in made {
+        let id = ids::transfer_for("old", &ids::opaque()).to_string();
+        db.execute(transfer, &[id.into()]).await.unwrap();
+    }
+    made
+}
+
+async fn body(db: &Db, gateway: &Gateway, id: LogId) -> [Option<Vec<u8>>; 2] {
+    let kept = logs::payloads(db, gateway, id).await.unwrap();
+    [kept.request, kept.response].map(|body| body.map(|body| body.unpack().unwrap()))
+}
+
+async fn logs_and_transfers_of_schema_12_are_all_there(database: &Database) {
+    let account = ids::account();
+    let made = fill_schema_12(database, account).await;
+    let config = config(database);
+    let store = Store::open(&config, system_clock(), |_| ()).await.unwrap();
+    let (db, now) = (&store.db, system_clock()());
+    accounts::create(db, account, "old", now).await.unwrap();
+    let settings = Settings::default();
+    let gateway = gateways::create(db, account, "old", &settings, now);
+    let gateway = gateway.await.unwrap();
+    let bodies = [
+        [Some(b"hey".to_vec()), Some(b"there".to_vec())],
+        [Some(b"hey".to_vec()), None],
+        [None, None],
+    ];
+    for (id, expected) in made.into_iter().zip(bodies) {
+        assert_eq!(body(db, &gateway, id).await, expected);
+        let log = logs::find(db, &gateway, id).await.unwrap().unwrap();
+        assert_eq!(
+            (log.call.model.as_str(), log.feedback),
+            ("gpt-4o", Some(-1))
+        );
+        assert_eq!(log.metadata.as_deref(), Some(r#"{"user":"ada"}"#));
+        assert_eq!(log.call.error.as_deref(), Some("the last column"));
+        assert_eq!((log.call.request_size, log.call.response_size), (3, 5));
+    }
+    let credit = money::credit(account, ids::transfer_for("new", "1"), 1);
+    store.committer.commit_one(credit).await.unwrap();
+    let seqs = db
+        .query("SELECT seq FROM transfers ORDER BY seq", &[])
+        .await;
+    let seqs = seqs.unwrap().into_iter().map(|mut row| row.int().unwrap());
+    assert_eq!(seqs.collect::<Vec<_>>(), [1, 2, 3, 4]);
 }
 
 macro_rules! on_a_database {
@@ -155,4 +245,5 @@ on_a_database![
     a_newer_schema_is_refused,
     what_is_committed_is_on_the_disk,
     only_the_values_that_are_known_are_stored,
+    logs_and_transfers_of_schema_12_are_all_there,
 ];
