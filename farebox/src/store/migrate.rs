@@ -69,10 +69,15 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "log_bodies",
         include_str!("../../migrations/0013_log_bodies.sql"),
     ),
+    (
+        14,
+        "transfer_numbers",
+        include_str!("../../migrations/0014_transfer_numbers.sql"),
+    ),
 ];
 
-/// The number of the migration that does nothing on PostgreSQL.
-const SQLITE_ONLY: i64 = 12;
+/// The numbers of the migrations that do nothing on PostgreSQL.
+const SQLITE_ONLY: [i64; 2] = [12, 14];
 
 /// A number of our own among PostgreSQL's advisory locks: two nodes that start at once take turns.
 const ADVISORY_LOCK: &str = "SELECT pg_advisory_xact_lock(4207849484)::text";
@@ -111,7 +116,7 @@ pub async fn migrate_to(db: &Db, last: i64) -> Result<Vec<&'static str>, StoreEr
         let script = text
             .replace("{SEQUENCE}", sequence(db))
             .replace("{UNLOGGED}", unlogged(db));
-        if *number != SQLITE_ONLY || matches!(db, Db::Sqlite(_)) {
+        if !SQLITE_ONLY.contains(number) || matches!(db, Db::Sqlite(_)) {
             tx.script(&script)
                 .await
                 .map_err(|error| StoreError::Migration(format!("{name}: {error}")))?;
@@ -138,7 +143,8 @@ fn refuse_newer(version: i64) -> Result<(), StoreError> {
 
 fn sequence(db: &Db) -> &'static str {
     match db {
-        // AUTOINCREMENT: a number is never used twice, even after the newest row has gone.
+        // AUTOINCREMENT: a number is never used twice, even after the newest row has gone. 0014 takes it from
+        // `transfers`, whose rows never go.
         Db::Sqlite(_) => "INTEGER PRIMARY KEY AUTOINCREMENT",
         Db::Postgres(_) => "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
     }

@@ -219,6 +219,31 @@ async fn logs_and_transfers_of_schema_12_are_all_there(database: &Database) {
     assert_eq!(seqs.collect::<Vec<_>>(), [1, 2, 3, 4]);
 }
 
+/// The number is the row's own, and nobody keeps count of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_numbers_transfers_by_themselves() {
+    let database = Database::create(Engine::Sqlite).await.unwrap();
+    logs_and_transfers_of_schema_12_are_all_there(&database).await;
+    // Beside the store, whose committer ends a moment after it.
+    let db = Db::open_read_only(&config(&database)).unwrap();
+    let texts = async |sql: &str| {
+        let rows = db.query(sql, &[]).await.unwrap();
+        let texts = rows.into_iter().map(|mut row| row.text().unwrap());
+        texts.collect::<Vec<_>>()
+    };
+    assert_eq!(texts("PRAGMA integrity_check").await, ["ok"]);
+    assert_eq!(texts("PRAGMA foreign_key_check").await, [""; 0]);
+    let counted = texts("SELECT name FROM sqlite_sequence").await;
+    assert!(counted.contains(&"gateways".to_owned()), "{counted:?}");
+    assert!(!counted.contains(&"transfers".to_owned()), "{counted:?}");
+    let columns = db.query("EXPLAIN SELECT id FROM transfers WHERE seq = $1", &[]);
+    let steps = columns.await.unwrap().into_iter().map(|mut step| {
+        step.int().unwrap();
+        step.text().unwrap()
+    });
+    assert!(steps.collect::<Vec<_>>().contains(&"SeekRowid".to_owned()));
+}
+
 macro_rules! on_a_database {
     ($($name:ident),+ $(,)?) => {
         $(mod $name {
