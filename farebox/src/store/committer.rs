@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ledger::{
-    AccountId, Amount, Balances, Book, Changes, Hold, Limit, Operation, Outcome, Over, Refusal,
-    Refused, Timestamp,
+    AccountId, Amount, Balances, Book, Changes, Hold, HoldState, Limit, Operation, Outcome, Over,
+    Refusal, Refused, Timestamp,
 };
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 
@@ -588,15 +588,22 @@ struct Notes {
     logs: logs::Rows,
 }
 
-fn writes(changes: &Changes, notes: Notes, counted: buckets::Written) -> [Write<'static>; 12] {
+fn is_in_part(hold: &Hold) -> bool {
+    hold.state == HoldState::Open && hold.posted.is_positive()
+}
+
+fn writes(changes: &Changes, notes: Notes, counted: buckets::Written) -> [Write<'static>; 13] {
     let transfers = changes.transfers.iter().map(rows::transfer_values);
-    let holds = changes.holds.iter().map(rows::hold_values);
+    let holds = changes.holds.iter();
+    let (in_part, holds): (Vec<_>, _) = holds.partition(|hold| is_in_part(hold));
+    let hold_values = |holds: Vec<_>| holds.into_iter().map(rows::hold_values).collect();
     let balances = changes.balances.iter().map(rows::balances_values);
     let write = |insert, rows| Write { insert, rows };
     // In this order, because a hold refers to its transfer, and a note to its hold.
     [
         write(&rows::INSERT_TRANSFERS, transfers.collect()),
-        write(&rows::UPSERT_HOLDS, holds.collect()),
+        write(&rows::UPSERT_HOLDS, hold_values(holds)),
+        write(&rows::UPSERT_HOLDS_IN_PART, hold_values(in_part)),
         write(&rows::UPSERT_BALANCES, balances.collect()),
         write(
             &spending::ADD_HOURS,

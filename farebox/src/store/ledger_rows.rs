@@ -43,21 +43,25 @@ pub static INSERT_TRANSFERS: Insert = Insert::into(
     ],
 );
 
+const HOLD_COLUMNS: &[Column] = &[
+    Column::Text("id"),
+    Column::Text("account_id"),
+    Column::Text("credit"),
+    Column::Int("code"),
+    Column::Int("amount"),
+    Column::Int("posted"),
+    Column::Text("state"),
+    Column::Int("expires_at"),
+];
+
 /// New holds, and what has become of old ones.
-pub static UPSERT_HOLDS: Insert = Insert::into(
-    "holds",
-    &[
-        Column::Text("id"),
-        Column::Text("account_id"),
-        Column::Text("credit"),
-        Column::Int("code"),
-        Column::Int("amount"),
-        Column::Int("posted"),
-        Column::Text("state"),
-        Column::Int("expires_at"),
-    ],
-)
-.on_conflict("ON CONFLICT (id) DO UPDATE SET posted = excluded.posted, state = excluded.state");
+pub static UPSERT_HOLDS: Insert = Insert::into("holds", HOLD_COLUMNS)
+    .on_conflict("ON CONFLICT (id) DO UPDATE SET posted = excluded.posted, state = excluded.state");
+
+/// Holds that have been posted in part and are open as before, as leases are: SQLite would write the index of
+/// open holds anew where their state were set again.
+pub static UPSERT_HOLDS_IN_PART: Insert = Insert::into("holds", HOLD_COLUMNS)
+    .on_conflict("ON CONFLICT (id) DO UPDATE SET posted = excluded.posted");
 
 /// The new totals of customers.
 pub static UPSERT_BALANCES: Insert = Insert::into(
@@ -162,7 +166,7 @@ pub fn hold_columns(row: &mut Row) -> Result<Hold, StoreError> {
     })
 }
 
-/// A hold as [`UPSERT_HOLDS`] writes it.
+/// A hold as [`UPSERT_HOLDS`] and [`UPSERT_HOLDS_IN_PART`] write it.
 pub fn hold_values(hold: &Hold) -> Vec<Value> {
     vec![
         hold.id.to_string().into(),

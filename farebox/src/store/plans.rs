@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::config::{DatabaseConfig, DatabaseUrl};
+use crate::store::bulk::Insert;
 use crate::store::db::Db;
-use crate::store::{gateways, markups, migrate, provider_configs, tokens};
+use crate::store::{gateways, ledger_rows, markups, migrate, provider_configs, tokens};
 
 /// What SQLite does for a statement, step by step.
 async fn steps(db: &Db, sql: &str) -> Vec<String> {
@@ -15,17 +16,22 @@ async fn steps(db: &Db, sql: &str) -> Vec<String> {
     opcodes.collect()
 }
 
-/// Building a table for an answer of a row, or going through a whole one, takes longer than all else.
-#[tokio::test]
-async fn what_every_call_reads_is_found_by_an_index_alone() {
-    let dir = tempfile::tempdir().unwrap();
+async fn migrated(dir: &std::path::Path) -> Db {
     let config = DatabaseConfig {
-        url: DatabaseUrl::Sqlite(dir.path().join("test.db")),
+        url: DatabaseUrl::Sqlite(dir.join("test.db")),
         pool_size: 1,
         batch_max: 1,
     };
     let db = Db::open(&config).unwrap();
     migrate::migrate(&db).await.unwrap();
+    db
+}
+
+/// Building a table for an answer of a row, or going through a whole one, takes longer than all else.
+#[tokio::test]
+async fn what_every_call_reads_is_found_by_an_index_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = migrated(dir.path()).await;
     let table = ["OpenEphemeral", "OpenAutoindex", "SorterOpen", "Rewind"];
     let built = async |sql: &str| {
         let steps = steps(&db, sql).await;
@@ -45,4 +51,17 @@ async fn what_every_call_reads_is_found_by_an_index_alone() {
     // And they are told apart.
     let sql = "SELECT * FROM markups WHERE account_id IN ($1, '') ORDER BY LENGTH(scope)";
     assert!(built(sql).await);
+}
+
+/// What is posted out of a lease leaves the index of open holds as it is.
+#[tokio::test]
+async fn a_hold_that_stays_open_is_changed_in_its_row_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = migrated(dir.path()).await;
+    let changes_keys = async |insert: &Insert| {
+        let steps = steps(&db, insert.row_sql()).await;
+        steps.contains(&"IdxDelete".to_owned())
+    };
+    assert!(!changes_keys(&ledger_rows::UPSERT_HOLDS_IN_PART).await);
+    assert!(changes_keys(&ledger_rows::UPSERT_HOLDS).await);
 }
