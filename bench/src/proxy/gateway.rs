@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
 use crate::Failure;
@@ -12,6 +13,9 @@ use crate::load;
 
 /// How long a peer may take to start.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long one may take to end by itself.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Something that passes calls on.
 pub(crate) struct Gateway {
@@ -22,7 +26,24 @@ pub(crate) struct Gateway {
     /// The process whose memory is its own, and that of its children; none where there is nothing.
     pub(crate) process: Option<u32>,
     /// Ends when this is dropped.
-    pub(crate) _child: Option<Child>,
+    pub(crate) child: Option<Child>,
+}
+
+impl Drop for Gateway {
+    /// Asked to end first: a master of nginx's that is killed leaves its workers behind.
+    fn drop(&mut self) {
+        let Some(child) = &mut self.child else {
+            return;
+        };
+        let pid = child.id().and_then(|id| i32::try_from(id).ok());
+        if let Some(pid) = pid.and_then(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let begun = Instant::now();
+        while matches!(child.try_wait(), Ok(None)) && begun.elapsed() < LAST_WORDS {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
 }
 
 impl Gateway {
@@ -42,7 +63,7 @@ impl Gateway {
             address: upstream,
             head: PLAIN.to_owned(),
             process: None,
-            _child: None,
+            child: None,
         }
     }
 
@@ -142,7 +163,7 @@ async fn started(
         address,
         head,
         process,
-        _child: Some(child),
+        child: Some(child),
     })
 }
 

@@ -142,7 +142,7 @@ fn farebox(subject: &Subject, name: &'static str, more: &str) -> Gateway {
              authorization: Bearer {token}{more}"
         ),
         process: Some(std::process::id()),
-        _child: None,
+        child: None,
     }
 }
 
