@@ -46,6 +46,9 @@ const MODELS: [(&str, &str, u64); 5] = [
 /// How many callers' names stand in the metadata.
 const USERS: u64 = 10_000;
 
+/// Of names that callers give to calls, and one call in a hundred has one.
+const EVENTS: u64 = 1_000;
+
 /// Fills a store on this engine and prints the table.
 pub(crate) async fn measure(plan: &Plan, engine: &Engine) -> Result<(), Failure> {
     let scratch = Scratch::create(plan, engine).await?;
@@ -89,24 +92,27 @@ fn everything() -> Wanted {
     }
 }
 
+/// The first page of what is so.
+fn filtered(name: &'static str, field: Field, operator: Operator, value: Value) -> Case {
+    let filter = Filter {
+        field,
+        operator,
+        values: vec![value],
+    };
+    let wanted = Wanted {
+        filters: vec![filter],
+        ..everything()
+    };
+    let page = 0;
+    Case { name, wanted, page }
+}
+
 /// `middle` is the page there.
 fn cases(middle: i64) -> Vec<Case> {
     let plain = |name, page| Case {
         name,
         wanted: everything(),
         page,
-    };
-    let filtered = |name, field, operator, value: Value| Case {
-        name,
-        wanted: Wanted {
-            filters: vec![Filter {
-                field,
-                operator,
-                values: vec![value],
-            }],
-            ..everything()
-        },
-        page: 0,
     };
     let ordered = |name, order| Case {
         name,
@@ -116,48 +122,37 @@ fn cases(middle: i64) -> Vec<Case> {
         },
         page: 0,
     };
-    let (equal, contains, above) = (Operator::Equal, Operator::Contains, Operator::Above);
-    vec![
+    let mut cases = vec![
         plain("the newest", 0),
         plain("a page in the middle", middle),
-        filtered("a model", Field::Model, equal, "gpt-4o".into()),
-        filtered("a rare model", Field::Model, equal, "o3-rare".into()),
-        filtered(
-            "part of a rare model",
-            Field::Model,
-            contains,
-            "rare".into(),
-        ),
-        filtered("a provider", Field::Provider, equal, "anthropic".into()),
-        filtered("what has failed", Field::Success, equal, false.into()),
-        filtered("the dearest", Field::Cost, above, 29_900_000_i64.into()),
-        filtered(
-            "a user in the metadata",
-            Field::MetadataValue,
-            equal,
-            "user-77".into(),
-        ),
-        filtered(
-            "a key in the metadata",
-            Field::MetadataKey,
-            equal,
-            "user".into(),
-        ),
-        filtered(
-            "a part of the metadata",
-            Field::Metadata,
-            contains,
-            "user-77\"".into(),
-        ),
-        filtered(
-            "no event of that name",
-            Field::EventId,
-            equal,
-            "nothing".into(),
-        ),
+    ];
+    cases.extend(filters());
+    cases.extend([
         ordered("by cost", Order::Cost),
         ordered("by duration", Order::Duration),
         ordered("by feedback, which no index has", Order::Feedback),
+    ]);
+    cases
+}
+
+fn filters() -> [Case; 11] {
+    use Field::{
+        Cost, EventId, Metadata, MetadataKey, MetadataValue, Provider, Success, UserAgent,
+    };
+    let (equal, contains, above) = (Operator::Equal, Operator::Contains, Operator::Above);
+    let (user, part) = ("user-77", "user-77\"");
+    [
+        filtered("a model", Field::Model, equal, "gpt-4o".into()),
+        filtered("a rare model", Field::Model, equal, "o3-rare".into()),
+        filtered("part of a model", Field::Model, contains, "rare".into()),
+        filtered("a provider", Provider, equal, "anthropic".into()),
+        filtered("what has failed", Success, equal, false.into()),
+        filtered("the dearest", Cost, above, 29_900_000_i64.into()),
+        filtered("a user in the metadata", MetadataValue, equal, user.into()),
+        filtered("a key in the metadata", MetadataKey, equal, "user".into()),
+        filtered("a part of the metadata", Metadata, contains, part.into()),
+        filtered("an event by its name", EventId, equal, "event-700".into()),
+        filtered("a program, no index", UserAgent, equal, "none".into()),
     ]
 }
 
@@ -307,6 +302,7 @@ fn log(dice: &mut Dice) -> NewLog {
             cost: success.then(|| Amount::from_nanos(dice.number(30_000_000))),
             duration: dice.number(30_000),
             status_code: Some(if success { 200 } else { 429 }),
+            event_id: (dice.below(100) == 0).then(|| format!("event-{}", dice.below(EVENTS))),
             ..call(provider, model)
         },
         metadata: serde_json::from_value::<BTreeMap<_, _>>(metadata).unwrap_or_default(),

@@ -9,3 +9,6 @@ UPDATE logs SET (request_body, response_body) =
     (SELECT request, response FROM log_payloads WHERE log = logs.id);
 
 DROP TABLE log_payloads;
+
+-- Few calls have a name of their caller's, which is asked for to find that one: without this every row would be read.
+CREATE INDEX logs_by_event ON logs (gateway, event_id, id) WHERE event_id IS NOT NULL;

@@ -53,6 +53,26 @@ async fn what_every_call_reads_is_found_by_an_index_alone() {
     assert!(built(sql).await);
 }
 
+/// Without it every row of the gateway's would be read, with the bodies in it.
+#[tokio::test]
+async fn a_log_is_found_by_its_callers_own_name_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = migrated(dir.path()).await;
+    for (filter, is_used) in [("event_id = $2", true), ("user_agent = $2", false)] {
+        let sql = format!(
+            "EXPLAIN QUERY PLAN SELECT id FROM logs WHERE gateway = $1 AND ({filter}) \
+             ORDER BY id DESC LIMIT 20"
+        );
+        let found = db.query(&sql, &[]).await.unwrap();
+        let mut step = found.into_iter().next().unwrap();
+        for _ in 0..3 {
+            step.int().unwrap();
+        }
+        let plan = step.text().unwrap();
+        assert_eq!(plan.contains("logs_by_event"), is_used, "{plan}");
+    }
+}
+
 /// What is posted out of a lease leaves the index of open holds as it is.
 #[tokio::test]
 async fn a_hold_that_stays_open_is_changed_in_its_row_alone() {
