@@ -3,6 +3,7 @@
 //! Handlers make four moves: parse, authorise, call one function, render. No SQL and no rule about
 //! money is in here.
 
+mod again;
 mod api;
 mod auth;
 mod body;

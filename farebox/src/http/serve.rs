@@ -1,19 +1,26 @@
 //! The routes, what every request passes through, and the listeners.
 
-use std::future::IntoFuture;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post, put};
-use axum::serve::ListenerExt;
-use http::{Method, StatusCode, Uri};
-use tokio::net::TcpListener;
+use axum::serve::Listener;
+use http::{Method, Request, StatusCode, Uri};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tower::Service;
 
 use crate::app::App;
 use crate::error::{ApiError, codes};
+use crate::http::again::Again;
 use crate::http::api::gateways::{logs, provider_configs as configs};
 use crate::http::{api, gateway, openapi, ops, request_id, webhooks};
 
@@ -205,17 +212,47 @@ async fn listen(app: &Arc<App>, wanted: SocketAddr, router: Router) -> io::Resul
         io::Error::new(error.kind(), format!("can't listen on {wanted}: {error}"))
     })?;
     let address = listener.local_addr()?;
-    let listener = listener.tap_io(|stream| {
+    let accepting = accept(app.clone(), listener, router.with_state(()));
+    app.tasks.spawn(accepting);
+    Ok(address)
+}
+
+/// Takes connections until the app is told to stop.
+async fn accept(app: Arc<App>, mut listener: TcpListener, router: Router) {
+    loop {
+        let (stream, client) = tokio::select! {
+            // Goes on after errors of single connections, and after a pause where no more files may be open.
+            accepted = Listener::accept(&mut listener) => accepted,
+            () = app.stop.cancelled() => return,
+        };
         // An answer is one small write: it must not wait for the acknowledgement of the last one.
         let _ = stream.set_nodelay(true);
+        let serving = connection(stream, client, router.clone(), app.stop.clone());
+        app.tasks.spawn(serving);
+    }
+}
+
+/// Answers what comes over a connection. Once the app is told to stop, nothing but what is under way.
+async fn connection(
+    stream: TcpStream,
+    client: SocketAddr,
+    router: Router,
+    stop: CancellationToken,
+) {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(client));
+        router.clone().call(request)
     });
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let stop = app.stop.clone();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
-    app.tasks.spawn(async move {
-        if let Err(error) = serving.into_future().await {
-            tracing::error!(%error, "a listener failed");
+    let serving = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let mut serving = Again::new(serving);
+    let served = tokio::select! {
+        served = &mut serving => served,
+        () = stop.cancelled() => {
+            serving.inner().graceful_shutdown();
+            serving.await
         }
-    });
-    Ok(address)
+    };
+    if let Err(error) = served {
+        tracing::trace!(%error, "a connection ended early");
+    }
 }
