@@ -96,10 +96,13 @@ impl Model {
             if let (Operation::HoldUpTo { most, least, .. }, Some(held)) =
                 (operation, known.get(&Refusal::ExistsWithDifferentAmount))
             {
-                let held: i64 = held.parse().unwrap();
-                if (least.nanos()..=most.nanos()).contains(&held) {
-                    asked.insert(Refusal::ExistsWithDifferentAmount, held.to_string());
-                }
+                let amount: i64 = held.parse().unwrap();
+                // Where the least is more than the most, nothing is between them: not even the least.
+                let same = match (least.nanos()..=most.nanos()).contains(&amount) {
+                    true => held.clone(),
+                    false => "another".to_owned(),
+                };
+                asked.insert(Refusal::ExistsWithDifferentAmount, same);
             }
             let difference = known
                 .iter()
