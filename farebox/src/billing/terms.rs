@@ -30,7 +30,7 @@ pub async fn terms(
     account: AccountId,
     model: &Model,
 ) -> Result<Terms, BillingError> {
-    let is_leased = app.store.committer.leases().is_leased(account);
+    let is_leased = app.store.committer.leases().has_idle(account, app.now());
     let of = (model.provider.as_str(), model.id.as_str());
     let found = callers::terms(&app.store.db, account, of, is_leased).await?;
     let markup = match found.markup {

@@ -28,7 +28,7 @@ pub struct Call {
     pub account: AccountId,
     /// The gateway with its settings.
     pub gateway: Arc<Gateway>,
-    /// Whether keys of providers are stored on it.
+    /// Whether keys of providers were stored on it when the request came.
     pub has_keys: bool,
     /// Who called, for the record; nobody where the gateway asks no one.
     pub caller: Option<String>,

@@ -165,9 +165,10 @@ impl Leases {
         *count
     }
 
-    /// Whether there is a lease with that much idle.
-    pub fn has_idle(&self, account: AccountId, amount: Amount, now: Timestamp) -> bool {
-        self.lock().usable(account, amount, now).is_some()
+    /// Whether calls may take parts of a lease of the account's now, and there is anything left in it.
+    pub fn has_idle(&self, account: AccountId, now: Timestamp) -> bool {
+        let least = Amount::from_nanos(1);
+        self.lock().usable(account, least, now).is_some()
     }
 
     /// Whether calls take parts of a lease of the account's, or will in a moment.

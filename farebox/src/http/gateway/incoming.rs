@@ -42,7 +42,7 @@ pub struct Incoming {
     pub account: AccountId,
     /// The gateway.
     pub gateway: Arc<Gateway>,
-    /// Whether keys of providers are stored on it.
+    /// Whether keys of providers were stored on it when the request came.
     pub has_keys: bool,
     /// Who called; nobody where the gateway asks no one.
     pub caller: Option<String>,

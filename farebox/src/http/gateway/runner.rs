@@ -37,7 +37,7 @@ pub struct Runner {
     pub account: AccountId,
     /// The gateway.
     pub gateway: Gateway,
-    /// Whether keys of providers are stored on it.
+    /// Whether keys of providers were stored on it when the request came.
     pub has_keys: bool,
     /// Who it is, for the record; nobody where the gateway asks no one.
     pub name: Option<String>,

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use ledger::Amount;
 use serde_json::{Value, json};
 
 use super::{asks, chat, is_settled, nanos, runner};
@@ -16,7 +15,7 @@ fn body() -> Value {
 
 fn is_leased(app: &TestApp) -> bool {
     let (leases, now) = (app.app.store.committer.leases(), app.app.now());
-    leases.has_idle(app.account, Amount::from_nanos(1), now)
+    leases.has_idle(app.account, now)
 }
 
 /// Calls until there is a lease, where there are any.
