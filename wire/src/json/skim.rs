@@ -96,12 +96,14 @@ impl Skim {
     /// Takes the next bytes and hands on what is kept of each document that ends in them. Documents may
     /// follow each other as they like, also as the elements of an array.
     pub(crate) fn feed(&mut self, bytes: &[u8], ended: &mut dyn FnMut(&str)) {
-        for byte in bytes {
+        let mut rest = self.take_plain(bytes);
+        while let Some((byte, after)) = rest.split_first() {
             // The end of a number is seen by what follows it, which then has to be looked at again.
             while !self.take(*byte) {}
             if self.stack.is_empty() && !self.kept.is_empty() && self.is_between() {
                 self.hand_on(ended);
             }
+            rest = self.take_plain(after);
         }
     }
 
@@ -230,6 +232,26 @@ impl Skim {
         });
     }
 
+    /// Takes what is plain in the beginning of the bytes, which is most of long values, in one piece; what comes after
+    /// it.
+    fn take_plain<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let State::Opaque(opaque) = &self.state else {
+            return bytes;
+        };
+        let Some((plain, rest)) = bytes.split_at_checked(opaque.plain(bytes)) else {
+            return bytes;
+        };
+        let (copied, counted) = (opaque.copied, opaque.counted);
+        if copied {
+            let room = KEPT_BYTES_MAX.saturating_sub(self.kept.len());
+            self.kept.extend(plain.iter().take(room));
+        }
+        if counted {
+            self.count(u64::try_from(plain.len()).unwrap_or(u64::MAX));
+        }
+        rest
+    }
+
     fn take_opaque(&mut self, byte: u8) -> bool {
         let State::Opaque(opaque) = &mut self.state else {
             return true;
@@ -283,6 +305,22 @@ impl Skim {
 }
 
 impl Opaque {
+    /// How many of the bytes, from the first one on, begin nothing and end nothing: each stands for itself.
+    fn plain(&self, bytes: &[u8]) -> usize {
+        let is_special = |byte: &u8| matches!(byte, b'"' | b'{' | b'}' | b'[' | b']');
+        let special = if self.escaped || self.uncounted > 0 {
+            Some(0)
+        } else if self.in_string {
+            memchr::memchr2(b'"', b'\\', bytes)
+        } else if self.depth > 0 {
+            bytes.iter().position(is_special)
+        } else {
+            // A number or a word: what ends it is no part of it.
+            Some(0)
+        };
+        special.unwrap_or(bytes.len())
+    }
+
     /// Whether the byte is one of the text. In a string an escape is one byte, and `\u` with its four
     /// digits three, which is the most that a character of it takes. An object is text as it stands.
     fn counts(&mut self, byte: u8) -> bool {

@@ -191,4 +191,10 @@ proptest! {
         prop_assert_eq!(json!(documents), json!([expected]));
         prop_assert_eq!((text_bytes, faults), (counted, 0));
     }
+
+    #[test]
+    fn nonsense_is_the_same_in_one_piece_and_byte_by_byte(text in r#"([{}\[\]",:\\u1é]|"(text|usage|args|a|z)":){0,60}"#) {
+        let whole = skimmed([text.as_bytes()]);
+        prop_assert_eq!(whole, skimmed(text.as_bytes().chunks(1)));
+    }
 }
