@@ -9,7 +9,6 @@ use crate::store::db::Db;
 use crate::store::gateways::{self, Gateway};
 use crate::store::leases;
 use crate::store::markups::{self, Markup};
-use crate::store::provider_configs;
 use crate::store::tokens::{self, Token};
 
 /// Who calls, through which gateway.
@@ -33,21 +32,21 @@ pub async fn find(
     gateway_id: &str,
     token_hash: Option<&str>,
 ) -> Result<Caller, StoreError> {
-    let gateway = gateways::by_id(account, gateway_id);
-    let any_key = provider_configs::any_of(account, gateway_id);
-    let [gateway, any_key, token] = match token_hash {
+    let gateway = gateways::for_call(account, gateway_id);
+    let [gateway, token] = match token_hash {
         Some(hash) => {
-            let queries = [gateway, any_key, tokens::by_hash(hash)];
+            let queries = [gateway, tokens::by_hash(hash)];
             db.query_together(queries).await?
         }
         None => {
-            let [gateway, any_key] = db.query_together([gateway, any_key]).await?;
-            [gateway, any_key, Vec::new()]
+            let [gateway] = db.query_together([gateway]).await?;
+            [gateway, Vec::new()]
         }
     };
+    let (gateway, has_keys) = gateways::first_for_call(gateway)?.unzip();
     Ok(Caller {
-        gateway: gateways::first(gateway)?,
-        has_keys: !any_key.is_empty(),
+        gateway,
+        has_keys: has_keys.unwrap_or_default(),
         token: tokens::first(token)?,
     })
 }

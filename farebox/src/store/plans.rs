@@ -41,6 +41,7 @@ async fn what_every_call_reads_is_found_by_an_index_alone() {
     let account = ledger::AccountId::from_bytes([0; 16]);
     for sql in [
         gateways::by_id(account, "").sql,
+        gateways::for_call(account, "").sql,
         tokens::by_hash("").sql,
         &markups::FOR_CALL,
         &provider_configs::BY_ALIAS,

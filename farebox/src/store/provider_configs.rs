@@ -5,7 +5,6 @@ use std::sync::LazyLock;
 use ledger::{AccountId, Timestamp};
 
 use crate::store::StoreError;
-use crate::store::bulk::Query;
 use crate::store::db::{Db, Tx};
 use crate::store::gateways::Gateway;
 use crate::store::value::Row;
@@ -142,15 +141,6 @@ pub async fn for_call(
     let found: Vec<_> = found.collect::<Result<_, _>>()?;
     // At most two: sorted by SQLite, they would cost it a table for every call.
     Ok(found.into_iter().max_by_key(|config| config.is_default))
-}
-
-/// Whether any is stored on the account's gateway of that id: a row if so. Most gateways have none.
-pub(super) fn any_of(account: AccountId, gateway_id: &str) -> Query<'static> {
-    Query {
-        sql: "SELECT 1 FROM provider_configs WHERE gateway = \
-             (SELECT seq FROM gateways WHERE account_id = $1 AND id = $2) LIMIT 1",
-        params: vec![account.to_string().into(), gateway_id.into()],
-    }
 }
 
 /// The providers for which the gateway has a key.

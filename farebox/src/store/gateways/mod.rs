@@ -44,15 +44,23 @@ const COLUMNS: &str = "cache_ttl, cache_invalidate_on_update, collect_logs, log_
      authentication, byok_only, zdr, clamp_max_tokens, retry_max_attempts, retry_delay, retry_backoff, \
      store_id, spend_limits";
 
-static SELECT: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "SELECT seq, account_id, id, version, cache_generation, created_at, modified_at, {COLUMNS} \
-         FROM gateways"
-    )
-});
+/// What stands before its settings.
+const ITSELF: &str = "seq, account_id, id, version, cache_generation, created_at, modified_at";
+
+static SELECT: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {ITSELF}, {COLUMNS} FROM gateways"));
 
 static BY_ID: LazyLock<String> =
     LazyLock::new(|| format!("{} WHERE account_id = $1 AND id = $2", *SELECT));
+
+/// With whether keys of providers are stored on it.
+static FOR_CALL: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {ITSELF}, {COLUMNS}, CAST(CAST(EXISTS \
+         (SELECT 1 FROM provider_configs WHERE gateway = gateways.seq) AS INT) AS BIGINT) \
+         FROM gateways WHERE account_id = $1 AND id = $2"
+    )
+});
 
 /// Which of an account's gateways are wanted: those whose id contains a text, or all.
 const WANTED: &str = "account_id = $1 AND ($2 = '' OR LOWER(id) LIKE LOWER($3) ESCAPE '\\')";
@@ -75,8 +83,26 @@ pub(super) fn by_id(account: AccountId, id: &str) -> Query<'static> {
 }
 
 /// The gateway in an answer to [`by_id`].
-pub(super) fn first(found: Vec<Row>) -> Result<Option<Gateway>, StoreError> {
-    found.into_iter().next().map(gateway).transpose()
+fn first(found: Vec<Row>) -> Result<Option<Gateway>, StoreError> {
+    let mut found = found.into_iter();
+    found.next().map(|mut row| gateway(&mut row)).transpose()
+}
+
+/// How a call asks for the account's gateway of that id.
+pub(super) fn for_call(account: AccountId, id: &str) -> Query<'static> {
+    Query {
+        sql: &FOR_CALL,
+        ..by_id(account, id)
+    }
+}
+
+/// The gateway in an answer to [`for_call`], and whether keys of providers are stored on it.
+pub(super) fn first_for_call(found: Vec<Row>) -> Result<Option<(Gateway, bool)>, StoreError> {
+    let mut found = found.into_iter();
+    let found = found.next();
+    found
+        .map(|mut row| Ok((gateway(&mut row)?, row.flag()?)))
+        .transpose()
 }
 
 /// The account's gateway with the id `default`, made with [`Settings::default`] where there is none: for its
@@ -210,8 +236,8 @@ pub async fn list(
     let sql = format!("{} WHERE {WANTED} ORDER BY seq LIMIT $4 OFFSET $5", *SELECT);
     let mut params = wanted(account, search).to_vec();
     params.extend([limit.into(), offset.into()]);
-    let found = db.query(&sql, &params).await?;
-    found.into_iter().map(gateway).collect()
+    let mut found = db.query(&sql, &params).await?;
+    found.iter_mut().map(gateway).collect()
 }
 
 /// How many there are on all pages of [`list`].
@@ -270,7 +296,7 @@ fn values(settings: &Settings) -> Result<[Value; 17], StoreError> {
     ])
 }
 
-fn gateway(mut row: Row) -> Result<Gateway, StoreError> {
+fn gateway(row: &mut Row) -> Result<Gateway, StoreError> {
     Ok(Gateway {
         seq: row.int()?,
         account: row.parse()?,
@@ -283,7 +309,7 @@ fn gateway(mut row: Row) -> Result<Gateway, StoreError> {
     })
 }
 
-fn settings(mut row: Row) -> Result<Settings, StoreError> {
+fn settings(row: &mut Row) -> Result<Settings, StoreError> {
     Ok(Settings {
         cache_ttl: row.int()?,
         cache_invalidate_on_update: row.flag()?,
