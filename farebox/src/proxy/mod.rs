@@ -109,7 +109,7 @@ pub async fn make(app: &Arc<App>, call: Call) -> Result<Answer, ProxyError> {
 
 /// From the call to its settlement.
 async fn drive(app: &Arc<App>, call: Arc<Call>, reply: Reply) {
-    let _under_way = app.store.committer.call_begins();
+    let _under_way = app.store.db.call_begins();
     let settled = match prepare(app, &call).await {
         Ok(prepared) => ask(app, &prepared, reply).await,
         Err(error) => {

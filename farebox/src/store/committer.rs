@@ -7,7 +7,6 @@
 //! It must not decide anything about money itself, and it never answers before the disk has.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ledger::{
@@ -80,16 +79,6 @@ pub struct Committer {
 /// How long somebody waits for a lease that is being changed.
 const A_MOMENT: Duration = Duration::from_millis(1);
 
-/// A call that is under way, until this is dropped.
-#[derive(Debug)]
-pub struct UnderWay(Arc<Context>);
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.calls.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// What the committer tells the metrics about one group.
 #[derive(Debug, Clone, Copy)]
 pub struct GroupReport {
@@ -122,7 +111,6 @@ impl Committer {
             lowered: Lowered::default(),
             leases: Leases::default(),
             turn: AsyncMutex::new(()),
-            calls: AtomicUsize::new(0),
         });
         let runtime = tokio::runtime::Handle::current();
         let own = context.clone();
@@ -313,8 +301,7 @@ impl Committer {
     /// it over would take as long as the disk. On PostgreSQL a caller who leaves could end it half-way.
     async fn put_or_do(&self, entry: Entry) -> Answer {
         let context = &self.context;
-        let is_alone = context.calls.load(Ordering::Relaxed) == 1
-            && matches!(*context.db, Db::Sqlite(_))
+        let is_alone = matches!(&*context.db, Db::Sqlite(sqlite) if sqlite.calls.count() == 1)
             && self.queue.capacity() == self.queue.max_capacity();
         let turn = is_alone.then(|| context.turn.try_lock().ok()).flatten();
         if turn.is_none() {
@@ -323,12 +310,6 @@ impl Committer {
         let answer = do_group(context, &[&entry]).await.pop();
         context.lowered.add(entry.payers());
         answer.unwrap_or_else(|| Err(StoreError::Closed.into()))
-    }
-
-    /// A call has begun, and is under way until what this returns is dropped.
-    pub fn call_begins(&self) -> UnderWay {
-        self.context.calls.fetch_add(1, Ordering::Relaxed);
-        UnderWay(self.context.clone())
     }
 
     async fn permit(&self) -> Result<mpsc::Permit<'_, Waiting>, CommitError> {
@@ -370,7 +351,6 @@ struct Context {
     leases: Leases,
     /// Groups are done one after the other, whoever does them.
     turn: AsyncMutex<()>,
-    calls: AtomicUsize,
 }
 
 impl std::fmt::Debug for Context {

@@ -7,6 +7,7 @@ use tokio::sync::OwnedMutexGuard;
 use crate::config::{DatabaseConfig, DatabaseUrl};
 use crate::store::bulk::{Lookup, Query, Write};
 use crate::store::sqlite::Sqlite;
+use crate::store::under_way::UnderWay;
 use crate::store::value::{Row, Value};
 use crate::store::{StoreError, postgres, sqlite};
 
@@ -42,6 +43,15 @@ impl Db {
         match &config.url {
             DatabaseUrl::Sqlite(path) => Ok(Self::Sqlite(Box::new(Sqlite::open_read_only(path)?))),
             DatabaseUrl::Postgres(_) => Self::open(config),
+        }
+    }
+
+    /// A call has begun, and is under way until what this returns is dropped. Nothing on PostgreSQL, where that makes
+    /// no difference.
+    pub fn call_begins(&self) -> Option<UnderWay> {
+        match self {
+            Self::Sqlite(sqlite) => Some(sqlite.calls.begin()),
+            Self::Postgres(_) => None,
         }
     }
 

@@ -46,6 +46,7 @@ mod sqlite;
 pub mod tokens;
 pub mod topups;
 pub mod transactions;
+pub mod under_way;
 pub mod usage;
 mod value;
 

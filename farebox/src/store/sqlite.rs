@@ -19,6 +19,7 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use crate::store::StoreError;
 use crate::store::bulk::Query;
 use crate::store::checkpoint::{self, Checkpoints, Pace};
+use crate::store::under_way::Calls;
 use crate::store::value::{Row, Value};
 
 /// How many prepared statements a connection keeps.
@@ -32,6 +33,7 @@ const VOLATILE: &str = include_str!("../../migrations/0010_rate_counts.sql");
 pub struct Sqlite {
     path: PathBuf,
     pub(super) writer: Arc<AsyncMutex<Connection>>,
+    pub(super) calls: Calls,
     readers: Mutex<Vec<Connection>>,
     /// A database in memory, for what is worth nothing after this process.
     volatile: Mutex<Connection>,
@@ -79,6 +81,7 @@ impl Sqlite {
         Ok(Self {
             path: path.to_owned(),
             writer: Arc::new(AsyncMutex::new(writer)),
+            calls: Calls::default(),
             readers: Mutex::new(Vec::new()),
             volatile: Mutex::new(volatile),
             _checkpoints: None,
@@ -109,13 +112,19 @@ impl Sqlite {
     }
 
     /// Runs several reading statements in one transaction: to begin and to end one costs locks of the file,
-    /// more than a point read does.
+    /// more than a point read does. For a call that is alone the connection that writes reads: it knows what it has
+    /// written itself, where another fetches each page anew that was changed since.
     pub(super) fn read_together<const N: usize>(
         &self,
         queries: &[Query<'_>; N],
     ) -> Result<[Vec<Row>; N], StoreError> {
+        // None is under way until it is known whose it is.
+        if self.calls.count() <= 1
+            && let Ok(writer) = self.writer.try_lock()
+        {
+            return query_together(&writer, queries);
+        }
         let connection = self.take_reader()?;
-        // After an error the connection is closed, and the transaction with it.
         let answers = query_together(&connection, queries)?;
         self.lock_readers().push(connection);
         Ok(answers)
@@ -255,18 +264,21 @@ pub(super) fn query(
     Ok(answer)
 }
 
-/// Runs statements that answer rows in a transaction, which is left open where one of them fails.
+/// Runs statements that answer rows in a transaction.
 fn query_together<const N: usize>(
     connection: &Connection,
     queries: &[Query<'_>; N],
 ) -> Result<[Vec<Row>; N], StoreError> {
     let mut answers = [const { Vec::new() }; N];
     connection.prepare_cached("BEGIN")?.execute([])?;
-    for (answer, Query { sql, params }) in answers.iter_mut().zip(queries) {
+    let mut pairs = answers.iter_mut().zip(queries);
+    let read = pairs.try_for_each(|(answer, Query { sql, params })| {
         *answer = query(connection, sql, params)?;
-    }
+        Ok(())
+    });
+    // Also after an error: the connection may be the one that writes.
     connection.prepare_cached("COMMIT")?.execute([])?;
-    Ok(answers)
+    read.map(|()| answers)
 }
 
 /// Runs a statement with the one parameter `$1` for each of the keys.
@@ -387,5 +399,37 @@ fn read_column(column: ValueRef<'_>) -> Result<Value, StoreError> {
         },
         ValueRef::Blob(bytes) => Ok(Value::Bytes(bytes.to_owned())),
         ValueRef::Real(_) => Err(StoreError::corrupt("a column is a float")),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// What a connection of its own would read anew after every commit.
+    #[test]
+    fn a_call_that_is_alone_reads_by_the_connection_that_writes() {
+        let dir = tempfile::tempdir().unwrap();
+        let sqlite = Sqlite::open(&dir.path().join("test.db")).unwrap();
+        let read = || {
+            let queries = [Query {
+                sql: "SELECT 1",
+                params: Vec::new(),
+            }];
+            let [found] = sqlite.read_together(&queries).unwrap();
+            assert_eq!(found.len(), 1);
+            sqlite.lock_readers().len()
+        };
+        let _one = sqlite.calls.begin();
+        assert_eq!(read(), 0);
+        let others = sqlite.calls.begin();
+        assert_eq!(read(), 1, "somebody else may want to write");
+        drop(others);
+        sqlite.lock_readers().clear();
+        assert_eq!(read(), 0);
+        let writer = sqlite.writer.try_lock().unwrap();
+        assert_eq!(read(), 1, "somebody else does");
+        drop(writer);
     }
 }

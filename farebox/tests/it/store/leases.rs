@@ -204,7 +204,7 @@ async fn what_is_idle_is_refused_to_nobody(app: &TestApp) {
     let mut random = seed();
     let mut model = Model::default();
     // Alone, so that parts are settled where they are, and not by the committer's thread.
-    let _under_way = app.app.store.committer.call_begins();
+    let _under_way = app.app.store.db.call_begins();
     for _ in 0..600 {
         step(app, &mut model, &mut random).await;
         let idle = leases(app).idle(app.account).nanos();

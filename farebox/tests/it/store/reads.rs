@@ -22,8 +22,22 @@ async fn both(app: &TestApp) -> [String; 2] {
     })
 }
 
-async fn each_answer_stands_in_the_place_of_its_statement(app: &TestApp) {
+/// What a call that is alone reads, it reads by the connection that writes, and what one of several does not.
+async fn alone_and_not(app: &TestApp, check: impl AsyncFn(&TestApp)) {
+    check(app).await;
     let db = &app.app.store.db;
+    let _others = [db.call_begins(), db.call_begins()];
+    check(app).await;
+}
+
+async fn each_answer_stands_in_the_place_of_its_statement(app: &TestApp) {
+    alone_and_not(app, each_in_its_place).await;
+}
+
+async fn each_in_its_place(app: &TestApp) {
+    let db = &app.app.store.db;
+    let none = "DELETE FROM settings WHERE name IN ('one', 'two')";
+    db.execute(none, &[]).await.unwrap();
     assert_eq!(both(app).await, ["", ""]);
     settings::set_all(db, &[("two", "2")]).await.unwrap();
     assert_eq!(both(app).await, ["", "2"]);
@@ -34,6 +48,10 @@ async fn each_answer_stands_in_the_place_of_its_statement(app: &TestApp) {
 
 /// Whoever comes next may have the connection of one that failed.
 async fn one_that_fails_leaves_no_transaction_open(app: &TestApp) {
+    alone_and_not(app, fails_and_leaves_none).await;
+}
+
+async fn fails_and_leaves_none(app: &TestApp) {
     let db = &app.app.store.db;
     // The first can't be prepared; the second is run, and answers what no column may be.
     for (round, sql) in ["SELECT nothing FROM nowhere", "SELECT 0.5"]
@@ -53,7 +71,19 @@ async fn one_that_fails_leaves_no_transaction_open(app: &TestApp) {
     }
 }
 
+/// The connection that writes may be somebody's for long.
+async fn nobody_waits_for_a_transaction_to_end(app: &TestApp) {
+    let db = &app.app.store.db;
+    let mut open = db.begin().await.unwrap();
+    let sql = "INSERT INTO settings (name, value) VALUES ('one', '1')";
+    open.execute(sql, &[]).await.unwrap();
+    assert_eq!(both(app).await, ["", ""]);
+    open.commit().await.unwrap();
+    assert_eq!(both(app).await, ["1", ""]);
+}
+
 crate::on_both_engines![
     each_answer_stands_in_the_place_of_its_statement,
     one_that_fails_leaves_no_transaction_open,
+    nobody_waits_for_a_transaction_to_end,
 ];
