@@ -74,10 +74,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "transfer_numbers",
         include_str!("../../migrations/0014_transfer_numbers.sql"),
     ),
+    (15, "keys", include_str!("../../migrations/0015_keys.sql")),
 ];
 
 /// The numbers of the migrations that do nothing on PostgreSQL.
-const SQLITE_ONLY: [i64; 2] = [12, 14];
+const SQLITE_ONLY: [i64; 3] = [12, 14, 15];
 
 /// A number of our own among PostgreSQL's advisory locks: two nodes that start at once take turns.
 const ADVISORY_LOCK: &str = "SELECT pg_advisory_xact_lock(4207849484)::text";

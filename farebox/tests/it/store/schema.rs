@@ -244,6 +244,67 @@ async fn sqlite_numbers_transfers_by_themselves() {
     assert!(steps.collect::<Vec<_>>().contains(&"SeekRowid".to_owned()));
 }
 
+/// Rows of schema 14 in the tables that schema 15 stores by their keys, in another order than that of the keys.
+const FILL_SCHEMA_14: &str = "
+    INSERT INTO accounts (id, name, card_looked_at, created_at) VALUES
+        ('22222222222222222222222222222222', 'b', 0, 0), ('11111111111111111111111111111111', 'a', 0, 0);
+    INSERT INTO balances VALUES
+        ('22222222222222222222222222222222', 1, 2, 3, 4, 5), ('11111111111111111111111111111111', 6, 7, 8, 9, 0);
+    INSERT INTO usage_hours VALUES
+        ('22222222222222222222222222222222', 7, 70), ('11111111111111111111111111111111', 9, 90),
+        ('11111111111111111111111111111111', 8, 80);
+    INSERT INTO charges VALUES
+        ('22222222222222222222222222', 'b', 1, 'p', 'm', 'u', 't', 'reported', 2, 3, 4, 'r', 'e', 'h', 'f'),
+        ('11111111111111111111111111', 'a', 5, 'q', 'n', 'v', 'w', 'estimated', NULL, 6, 7, NULL, NULL, NULL, NULL);
+    INSERT INTO log_metadata VALUES ('l2', 1, 'k2', 'v2'), ('l1', 2, 'k1', 'v1'), ('l1', 2, 'k0', 'v0');
+    INSERT INTO log_counts VALUES (2, 20), (1, 10);";
+
+const BY_KEY: [(&str, &str); 5] = [
+    ("balances", "account_id"),
+    ("usage_hours", "account_id, hour"),
+    ("charges", "id"),
+    ("log_metadata", "log, key"),
+    ("log_counts", "gateway"),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_stores_by_its_key_what_is_found_by_it() {
+    let database = Database::create(Engine::Sqlite).await.unwrap();
+    let db = open(&database);
+    migrate_to(&db, 14).await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    tx.script(FILL_SCHEMA_14).await.unwrap();
+    tx.commit().await.unwrap();
+    let rows = async || {
+        let mut rows = Vec::new();
+        for (table, key) in BY_KEY {
+            let sql = format!("SELECT * FROM {table} ORDER BY {key}");
+            rows.push(format!("{:?}", db.query(&sql, &[]).await.unwrap()));
+        }
+        rows
+    };
+    let before = rows().await;
+    assert!(before.iter().all(|rows| rows.len() > 40), "{before:?}");
+    assert_eq!(migrate(&db).await.unwrap(), ["keys"]);
+    assert_eq!(rows().await, before);
+    let indexes = "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name IN \
+         ('balances', 'usage_hours', 'charges', 'log_metadata', 'log_counts')";
+    let indexes = db.query(indexes, &[]).await.unwrap().into_iter();
+    let indexes: Vec<_> = indexes.map(|mut row| row.text().unwrap()).collect();
+    assert_eq!(indexes, ["log_metadata_by_value"]);
+    for (check, right) in [
+        ("integrity_check", vec!["ok"]),
+        ("foreign_key_check", vec![]),
+    ] {
+        let found = db.query(&format!("PRAGMA {check}"), &[]).await.unwrap();
+        let found: Vec<_> = found
+            .into_iter()
+            .map(|mut row| row.text().unwrap())
+            .collect();
+        assert_eq!(found, right);
+    }
+}
+
 macro_rules! on_a_database {
     ($($name:ident),+ $(,)?) => {
         $(mod $name {
