@@ -3,11 +3,15 @@
 //! It reads the machine's certificates and nothing else: no network, no process-wide default,
 //! so a test and a server in one process cannot disturb each other.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
-/// A client configuration on `ring` that trusts what the machine trusts.
+/// Whom the machine trusts. Read once: it is a hundred certificates or more, and calls to accounts' own providers, for
+/// each of which there is a client, would wait for it.
+static ROOTS: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| Arc::new(roots()));
+
+/// A client configuration on `ring` that trusts what the machine trusted when the first one was made.
 ///
 /// The system's store comes first, because an operator's private authority is there
 /// (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured). Mozilla's roots are compiled in for
@@ -21,7 +25,7 @@ pub fn client_config() -> Result<ClientConfig, rustls::Error> {
     let builder =
         ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     Ok(builder
-        .with_root_certificates(roots())
+        .with_root_certificates(ROOTS.clone())
         .with_no_client_auth())
 }
 
