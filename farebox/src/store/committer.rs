@@ -413,23 +413,31 @@ async fn commit_group(context: &Context, entries: &[&Entry]) -> Vec<Answer> {
         Ok(answers) => return answers,
         Err(error) => error,
     };
-    if let [_] = entries {
-        tracing::error!(%error, "a group could not be committed");
-        return vec![Err(error.into())];
+    if let [entry] = entries {
+        return vec![alone_after(entry, error)];
     }
     tracing::warn!(%error, entries = entries.len(), "a group failed, its entries are tried one by one");
     let mut answers = Vec::with_capacity(entries.len());
     for entry in entries {
-        let alone = try_group(context, &[entry])
-            .await
-            .map(|mut answers| answers.pop());
-        answers.push(match alone {
+        let alone = try_group(context, &[entry]).await;
+        answers.push(match alone.map(|mut answers| answers.pop()) {
             Ok(Some(answer)) => answer,
             Ok(None) => Err(StoreError::Closed.into()),
-            Err(error) => Err(error.into()),
+            Err(error) => alone_after(entry, error),
         });
     }
     answers
+}
+
+/// What becomes of an entry that failed with no other beside it.
+fn alone_after(entry: &Entry, error: StoreError) -> Answer {
+    if matches!(error, StoreError::Duplicate(_)) && entry.is_known_by_its_call() {
+        // An earlier try has written it, whose answer was lost.
+        let (outcomes, reserved) = (Vec::new(), None);
+        return Ok(Done { outcomes, reserved });
+    }
+    tracing::error!(%error, "an entry could not be committed");
+    Err(error.into())
 }
 
 async fn try_group(context: &Context, entries: &[&Entry]) -> Result<Vec<Answer>, StoreError> {

@@ -69,6 +69,15 @@ impl Entry {
         }
     }
 
+    /// Whether nothing but the rows of a call tells a repeat of it: no operation has an id that would.
+    pub(super) fn is_known_by_its_call(&self) -> bool {
+        let is_call = matches!(
+            self.attached,
+            Some(Attached::Call(_) | Attached::CountedCall(..) | Attached::LeasedCall(Some(_), _))
+        );
+        is_call && self.operations.is_empty()
+    }
+
     pub(super) fn lease(&self) -> Option<Change> {
         match &self.attached {
             Some(Attached::Lease(change)) => Some(*change),
