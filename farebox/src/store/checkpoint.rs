@@ -17,6 +17,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::{Mutex as AsyncMutex, oneshot, watch};
 
 use crate::store::StoreError;
+use crate::store::readers::Readers;
 use crate::store::sqlite::connect;
 
 /// When the log is copied.
@@ -26,6 +27,8 @@ pub(super) struct Pace {
     pub pages: u32,
     /// And not again before this has passed: where a reader is in the way, it will be for a while.
     pub pause: Duration,
+    /// How often what idle connections have open is closed: another program may want to copy the log.
+    pub idle: Duration,
 }
 
 impl Pace {
@@ -33,6 +36,7 @@ impl Pace {
     pub const USUAL: Self = Self {
         pages: 32_000,
         pause: Duration::from_millis(250),
+        idle: Duration::from_secs(1),
     };
 
     /// To how many bytes the file is cut when the log starts anew. What is below is kept, since a commit
@@ -92,12 +96,13 @@ impl Checkpoints {
     /// [`StoreError::Database`] where the system gives no thread.
     pub(super) fn start(
         path: &Path,
-        writer: Arc<AsyncMutex<Connection>>,
+        (writer, readers): (Arc<AsyncMutex<Connection>>, Arc<Readers>),
         grown: Grown,
         pace: Pace,
     ) -> Result<Self, StoreError> {
         let copier = Copier {
             path: path.to_owned(),
+            readers,
             writer,
             grown,
             pace,
@@ -130,6 +135,8 @@ impl Drop for Checkpoints {
 
 struct Copier {
     path: PathBuf,
+    /// Before the writer, which closes the database where nobody else has it.
+    readers: Arc<Readers>,
     writer: Arc<AsyncMutex<Connection>>,
     grown: Grown,
     pace: Pace,
@@ -137,20 +144,25 @@ struct Copier {
 
 impl Copier {
     /// In a runtime of its own, since the program's may be gone before the database is.
-    fn run(self, stopped: oneshot::Receiver<()>) -> Result<(), StoreError> {
+    fn run(mut self, stopped: oneshot::Receiver<()>) -> Result<(), StoreError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
-            .build()
-            .map_err(|error| StoreError::Database(error.to_string()))?;
-        runtime.block_on(async {
-            tokio::select! {
-                _ = stopped => Ok(()),
-                failed = self.copy_on() => failed,
-            }
-        })
+            .build();
+        let ended = match runtime {
+            Ok(runtime) => runtime.block_on(async {
+                tokio::select! {
+                    _ = stopped => Ok(()),
+                    failed = self.copy_on() => failed,
+                }
+            }),
+            Err(error) => Err(StoreError::Database(error.to_string())),
+        };
+        // Nobody is here any more to close it when the writer copies the log itself.
+        self.readers.keep_nothing_open();
+        ended
     }
 
-    async fn copy_on(mut self) -> Result<(), StoreError> {
+    async fn copy_on(&mut self) -> Result<(), StoreError> {
         self.is_due().await?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = connect(&self.path, flags)?;
@@ -163,7 +175,11 @@ impl Copier {
 
     async fn is_due(&mut self) -> Result<(), StoreError> {
         loop {
-            let told = self.grown.changed().await;
+            let told = tokio::time::timeout(self.pace.idle, self.grown.changed()).await;
+            let Ok(told) = told else {
+                self.readers.close_idle();
+                continue;
+            };
             told.map_err(|_| StoreError::Closed)?;
             if *self.grown.borrow_and_update() >= self.pace.pages {
                 return Ok(());
@@ -172,28 +188,32 @@ impl Copier {
     }
 
     async fn copy(&self, connection: &Connection) -> Result<(), StoreError> {
-        if copy_beside(connection).await? {
+        if self.copy_beside(connection).await? {
             let _turn = self.writer.lock().await;
+            // What is read meanwhile isn't kept open either, or the next commit would go on in the same log.
+            let _writing = self.readers.writes.begin();
+            self.readers.close_idle();
             pass(connection)?;
         }
         Ok(())
     }
-}
 
-/// Copies until nothing was written meanwhile, or often enough. Says whether nobody was in the way at last.
-async fn copy_beside(connection: &Connection) -> Result<bool, StoreError> {
-    let mut before = None;
-    for _ in 0..PASSES {
-        let pages = pass(connection)?;
-        if pages.is_some() && pages == before {
-            break;
+    /// Copies until nothing was written meanwhile, or often enough. Says whether nobody was in the way at last.
+    async fn copy_beside(&self, connection: &Connection) -> Result<bool, StoreError> {
+        let mut before = None;
+        for _ in 0..PASSES {
+            self.readers.close_idle();
+            let pages = pass(connection)?;
+            if pages.is_some() && pages == before {
+                break;
+            }
+            if pages.is_none() {
+                tokio::time::sleep(A_READ).await;
+            }
+            before = pages;
         }
-        if pages.is_none() {
-            tokio::time::sleep(A_READ).await;
-        }
-        before = pages;
+        Ok(before.is_some())
     }
-    Ok(before.is_some())
 }
 
 /// Copies what nobody is in the way of, and waits for nobody. Returns how many pages the log had, where all
@@ -230,6 +250,7 @@ mod tests {
     const PACE: Pace = Pace {
         pages: 64,
         pause: Duration::from_millis(5),
+        idle: Duration::from_millis(5),
     };
 
     /// What the log may come to where nothing is in the way: much less than is written in that time.
@@ -363,6 +384,7 @@ mod tests {
         let once = Pace {
             pages: 300,
             pause: Duration::from_secs(3600),
+            ..PACE
         };
         let db = open(&path, once).await;
         let insert = "INSERT INTO settings (name, value) VALUES ($1, $2)";
@@ -424,6 +446,8 @@ mod tests {
                 let name = format!("{round} {number}");
                 db.execute(sql, &[name.into()]).await.unwrap();
             }
+            // By a connection of its own, which may have it open still.
+            db.query("SELECT 1 FROM settings", &[]).await.unwrap();
             drop(db);
             // The last to close the file removes it.
             assert!(!wal(&path).exists(), "round {round}");

@@ -6,6 +6,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::config::{DatabaseConfig, DatabaseUrl};
 use crate::store::bulk::{Lookup, Query, Write};
+use crate::store::readers::Writing;
 use crate::store::sqlite::Sqlite;
 use crate::store::under_way::UnderWay;
 use crate::store::value::{Row, Value};
@@ -187,8 +188,9 @@ impl Db {
         match self {
             Self::Sqlite(sqlite) => {
                 let writer = sqlite.writer.clone().lock_owned().await;
+                let writing = sqlite.readers.writes.begin();
                 writer.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-                Ok(Tx(Some(Open::Sqlite(writer))))
+                Ok(Tx(Some(Open::Sqlite(writer, Some(writing)))))
             }
             Self::Postgres(pool) => {
                 let client = pool.get().await?;
@@ -220,7 +222,7 @@ impl Db {
                 let mut tx = Tx(Some(Open::Postgres(Box::new(pool.get().await?))));
                 let found = match tx.open()? {
                     Open::Postgres(client) => postgres::begin_with(client, lookups).await?,
-                    Open::Sqlite(_) => Vec::new(),
+                    Open::Sqlite(..) => Vec::new(),
                 };
                 Ok((tx, found))
             }
@@ -236,7 +238,7 @@ impl Db {
             Self::Sqlite(sqlite) => {
                 let reader = sqlite.reader_of_its_own().await?;
                 reader.execute_batch("BEGIN")?;
-                Ok(Tx(Some(Open::Sqlite(reader))))
+                Ok(Tx(Some(Open::Sqlite(reader, None))))
             }
             Self::Postgres(pool) => {
                 let client = pool.get().await?;
@@ -267,14 +269,18 @@ impl Db {
 pub struct Tx(Option<Open>);
 
 enum Open {
-    Sqlite(OwnedMutexGuard<Connection>),
+    /// With what says that it may be writing, until it has ended.
+    Sqlite(
+        OwnedMutexGuard<Connection>,
+        #[expect(dead_code)] Option<Writing>,
+    ),
     Postgres(Box<deadpool_postgres::Object>),
 }
 
 impl std::fmt::Debug for Open {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Sqlite(_) => "Sqlite",
+            Self::Sqlite(..) => "Sqlite",
             Self::Postgres(_) => "Postgres",
         })
     }
@@ -288,7 +294,7 @@ impl Tx {
     /// The rows of a lookup on SQLite, where the transaction itself is alone.
     fn look_up(&mut self, lookup: &Lookup<'_>) -> Result<Vec<Row>, StoreError> {
         match self.open()? {
-            Open::Sqlite(connection) if !lookup.ids.is_empty() => {
+            Open::Sqlite(connection, _) if !lookup.ids.is_empty() => {
                 let sql = format!("{} WHERE {} = $1", lookup.select, lookup.key);
                 sqlite::query_each(connection, &sql, &lookup.ids)
             }
@@ -302,7 +308,7 @@ impl Tx {
     /// [`StoreError::Duplicate`] or [`StoreError::Database`].
     pub async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
         match self.open()? {
-            Open::Sqlite(connection) => sqlite::query(connection, sql, params),
+            Open::Sqlite(connection, _) => sqlite::query(connection, sql, params),
             Open::Postgres(client) => query_postgres(client, sql, params).await,
         }
     }
@@ -325,7 +331,7 @@ impl Tx {
     /// [`StoreError::Duplicate`] or [`StoreError::Database`].
     pub async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, StoreError> {
         match self.open()? {
-            Open::Sqlite(connection) => sqlite::execute(connection, sql, params),
+            Open::Sqlite(connection, _) => sqlite::execute(connection, sql, params),
             Open::Postgres(client) => {
                 let statement = client.prepare_cached(sql).await?;
                 Ok(client
@@ -342,7 +348,7 @@ impl Tx {
     /// [`StoreError::Database`].
     pub async fn execute_keys(&mut self, sql: &str, keys: &[String]) -> Result<u64, StoreError> {
         match self.open()? {
-            Open::Sqlite(connection) => {
+            Open::Sqlite(connection, _) => {
                 sqlite::execute_keys(connection, &sql.replace("{KEYS}", "= $1"), keys)
             }
             Open::Postgres(client) => {
@@ -357,7 +363,7 @@ impl Tx {
     /// [`StoreError::Database`].
     pub async fn script(&mut self, sql: &str) -> Result<(), StoreError> {
         match self.open()? {
-            Open::Sqlite(connection) => Ok(connection.execute_batch(sql)?),
+            Open::Sqlite(connection, _) => Ok(connection.execute_batch(sql)?),
             Open::Postgres(client) => Ok(client.batch_execute(sql).await?),
         }
     }
@@ -372,7 +378,7 @@ impl Tx {
     pub async fn insert_and_commit(mut self, writes: &[Write<'_>]) -> Result<(), StoreError> {
         let writes = || writes.iter().filter(|write| !write.rows.is_empty());
         match self.open()? {
-            Open::Sqlite(connection) => {
+            Open::Sqlite(connection, _) => {
                 for write in writes() {
                     sqlite::execute_each(connection, write.insert.row_sql(), &write.rows)?;
                 }
@@ -416,7 +422,7 @@ impl Tx {
     }
 
     fn commit_sqlite(mut self) -> Result<(), StoreError> {
-        if let Some(Open::Sqlite(connection)) = &self.0 {
+        if let Some(Open::Sqlite(connection, _)) = &self.0 {
             connection.prepare_cached("COMMIT")?.execute([])?;
             self.0 = None;
         }
@@ -427,7 +433,7 @@ impl Tx {
 impl Drop for Tx {
     fn drop(&mut self) {
         match self.0.take() {
-            Some(Open::Sqlite(connection)) => {
+            Some(Open::Sqlite(connection, _)) => {
                 if let Err(error) = connection.execute_batch("ROLLBACK") {
                     tracing::error!(%error, "could not roll back");
                 }

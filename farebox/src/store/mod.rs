@@ -37,6 +37,7 @@ mod plans;
 mod postgres;
 pub mod provider_configs;
 pub mod rates;
+mod readers;
 pub mod reversals;
 pub mod secrets;
 pub mod settings;

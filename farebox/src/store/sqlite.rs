@@ -19,6 +19,7 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use crate::store::StoreError;
 use crate::store::bulk::Query;
 use crate::store::checkpoint::{self, Checkpoints, Pace};
+use crate::store::readers::Readers;
 use crate::store::under_way::Calls;
 use crate::store::value::{Row, Value};
 
@@ -31,10 +32,10 @@ const VOLATILE: &str = include_str!("../../migrations/0010_rate_counts.sql");
 /// An open database file.
 #[derive(Debug)]
 pub struct Sqlite {
-    path: PathBuf,
+    /// Before the writer, which closes the database where nobody else has it.
+    pub(super) readers: Arc<Readers>,
     pub(super) writer: Arc<AsyncMutex<Connection>>,
     pub(super) calls: Calls,
-    readers: Mutex<Vec<Connection>>,
     /// A database in memory, for what is worth nothing after this process.
     volatile: Mutex<Connection>,
     /// Before the lock: it has the file open.
@@ -57,7 +58,8 @@ impl Sqlite {
         let mut writer = connect(path, OpenFlags::default())?;
         let grown = checkpoint::follow(&mut writer, pace)?;
         let mut sqlite = Self::over(path, writer, Some(lock))?;
-        let checkpoints = Checkpoints::start(path, sqlite.writer.clone(), grown, pace)?;
+        let (writer, readers) = (sqlite.writer.clone(), sqlite.readers.clone());
+        let checkpoints = Checkpoints::start(path, (writer, readers), grown, pace)?;
         sqlite._checkpoints = Some(checkpoints);
         Ok(sqlite)
     }
@@ -78,11 +80,15 @@ impl Sqlite {
     fn over(path: &Path, writer: Connection, lock: Option<File>) -> Result<Self, StoreError> {
         let volatile = Connection::open_in_memory()?;
         volatile.execute_batch(&VOLATILE.replace("{UNLOGGED}", ""))?;
+        let readers = Arc::new(Readers::new(path));
+        if lock.is_none() {
+            // Another process may write at any time.
+            readers.keep_nothing_open();
+        }
         Ok(Self {
-            path: path.to_owned(),
+            readers,
             writer: Arc::new(AsyncMutex::new(writer)),
             calls: Calls::default(),
-            readers: Mutex::new(Vec::new()),
             volatile: Mutex::new(volatile),
             _checkpoints: None,
             _lock: lock,
@@ -105,14 +111,11 @@ impl Sqlite {
 
     /// Runs one reading statement on a connection of its own.
     pub(super) fn read(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
-        let connection = self.take_reader()?;
-        let rows = query(&connection, sql, params);
-        self.lock_readers().push(connection);
-        rows
+        self.readers
+            .read(|reader| query(&reader.connection, sql, params))
     }
 
-    /// Runs several reading statements in one transaction: to begin and to end one costs locks of the file,
-    /// more than a point read does. For a call that is alone the connection that writes reads: it knows what it has
+    /// Runs several reading statements in one transaction. For a call that is alone the connection that writes reads: it knows what it has
     /// written itself, where another fetches each page anew that was changed since.
     pub(super) fn read_together<const N: usize>(
         &self,
@@ -124,10 +127,7 @@ impl Sqlite {
         {
             return query_together(&writer, queries);
         }
-        let connection = self.take_reader()?;
-        let answers = query_together(&connection, queries)?;
-        self.lock_readers().push(connection);
-        Ok(answers)
+        self.readers.read(|reader| reader.query_together(queries))
     }
 
     /// Runs one reading statement once for each of the ids, which is `$1`.
@@ -137,50 +137,36 @@ impl Sqlite {
         ids: &[String],
         params: &[Value],
     ) -> Result<Vec<Row>, StoreError> {
-        let connection = self.take_reader()?;
-        let rows = ids.iter().map(|id| {
-            let params = [&[id.into()], params].concat();
-            query(&connection, sql, &params)
-        });
-        let rows: Result<Vec<_>, _> = rows.collect();
-        self.lock_readers().push(connection);
-        Ok(rows?.concat())
+        self.readers.read(|reader| {
+            let rows = ids.iter().map(|id| {
+                let params = [&[id.into()], params].concat();
+                query(&reader.connection, sql, &params)
+            });
+            let rows: Result<Vec<_>, _> = rows.collect();
+            Ok(rows?.concat())
+        })
     }
 
     /// The same for a statement that may take long and is not kept: other tasks move to other threads
     /// meanwhile.
     pub(super) fn read_long(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
-        let connection = self.take_reader()?;
-        let rows = aside(|| {
-            let mut statement = connection.prepare(sql)?;
-            bind(&mut statement, params)?;
-            let mut answer = Vec::new();
-            read_rows(&mut statement, &mut answer)?;
-            Ok(answer)
-        });
-        self.lock_readers().push(connection);
-        rows
+        self.readers.read(|reader| {
+            aside(|| {
+                let mut statement = reader.connection.prepare(sql)?;
+                bind(&mut statement, params)?;
+                let mut answer = Vec::new();
+                read_rows(&mut statement, &mut answer)?;
+                Ok(answer)
+            })
+        })
     }
 
     /// A reading connection that is nobody else's, for a transaction that may last.
     pub(super) async fn reader_of_its_own(
         &self,
     ) -> Result<OwnedMutexGuard<Connection>, StoreError> {
-        Ok(Arc::new(AsyncMutex::new(self.take_reader()?))
-            .lock_owned()
-            .await)
-    }
-
-    fn take_reader(&self) -> Result<Connection, StoreError> {
-        if let Some(reader) = self.lock_readers().pop() {
-            return Ok(reader);
-        }
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        connect(&self.path, flags)
-    }
-
-    fn lock_readers(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+        let reader = self.readers.take_for_good()?;
+        Ok(Arc::new(AsyncMutex::new(reader)).lock_owned().await)
     }
 }
 
@@ -265,20 +251,23 @@ pub(super) fn query(
 }
 
 /// Runs statements that answer rows in a transaction.
-fn query_together<const N: usize>(
+pub(super) fn query_together<const N: usize>(
     connection: &Connection,
     queries: &[Query<'_>; N],
 ) -> Result<[Vec<Row>; N], StoreError> {
     let mut answers = [const { Vec::new() }; N];
     connection.prepare_cached("BEGIN")?.execute([])?;
     let mut pairs = answers.iter_mut().zip(queries);
-    let read = pairs.try_for_each(|(answer, Query { sql, params })| {
+    let read: Result<(), StoreError> = pairs.try_for_each(|(answer, Query { sql, params })| {
         *answer = query(connection, sql, params)?;
         Ok(())
     });
-    // Also after an error: the connection may be the one that writes.
-    connection.prepare_cached("COMMIT")?.execute([])?;
-    read.map(|()| answers)
+    // Also after an error, which comes first: the connection may be the one that writes.
+    let ended = connection.prepare_cached("COMMIT");
+    let ended = ended.and_then(|mut commit| commit.execute([]));
+    read?;
+    ended?;
+    Ok(answers)
 }
 
 /// Runs a statement with the one parameter `$1` for each of the keys.
@@ -419,14 +408,14 @@ mod tests {
             }];
             let [found] = sqlite.read_together(&queries).unwrap();
             assert_eq!(found.len(), 1);
-            sqlite.lock_readers().len()
+            sqlite.readers.idle().len()
         };
         let _one = sqlite.calls.begin();
         assert_eq!(read(), 0);
         let others = sqlite.calls.begin();
         assert_eq!(read(), 1, "somebody else may want to write");
         drop(others);
-        sqlite.lock_readers().clear();
+        sqlite.readers.idle().clear();
         assert_eq!(read(), 0);
         let writer = sqlite.writer.try_lock().unwrap();
         assert_eq!(read(), 1, "somebody else does");

@@ -1,6 +1,11 @@
-//! Statements that are read together.
+//! What is read, by itself or together with other things.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use farebox::store::bulk::Query;
+use farebox::store::db::Db;
 use farebox::store::settings;
 
 use crate::app::TestApp;
@@ -14,8 +19,12 @@ fn setting(name: &str) -> Query<'static> {
 
 /// The settings `one` and `two` as they are read together; empty where there is none.
 async fn both(app: &TestApp) -> [String; 2] {
+    both_in(&app.app.store.db).await
+}
+
+async fn both_in(db: &Db) -> [String; 2] {
     let queries = [setting("one"), setting("two")];
-    let found = app.app.store.db.query_together(queries).await.unwrap();
+    let found = db.query_together(queries).await.unwrap();
     found.map(|mut rows| {
         rows.pop()
             .map_or(String::new(), |mut row| row.text().unwrap())
@@ -82,8 +91,56 @@ async fn nobody_waits_for_a_transaction_to_end(app: &TestApp) {
     assert_eq!(both(app).await, ["1", ""]);
 }
 
+const WRITES: i64 = 500;
+
+/// Reads on and on. What anybody was told before is there, and both are as they were written, together.
+async fn reads(db: Arc<Db>, told: Arc<AtomicI64>) {
+    let mut last = 0;
+    while last < WRITES {
+        let before = told.load(Ordering::SeqCst);
+        let [one, two] = both_in(&db).await;
+        if matches!(*db, Db::Sqlite(_)) {
+            assert_eq!(one, two);
+        }
+        let Query { sql, params } = setting("one");
+        let mut alone = db.query_opt(sql, &params).await.unwrap().unwrap();
+        for seen in [one, alone.text().unwrap()] {
+            let seen = seen.parse().unwrap();
+            assert!(seen >= before.max(last), "{seen} after {before} and {last}");
+            last = seen;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn what_was_told_is_seen_by_whoever_reads_next(app: &TestApp) {
+    let db = app.app.store.db.clone();
+    let told = Arc::new(AtomicI64::new(0));
+    settings::set_all(&db, &[("one", "0"), ("two", "0")])
+        .await
+        .unwrap();
+    // Some calls under way, so that reads have connections of their own.
+    let _others = [db.call_begins(), db.call_begins()];
+    let readers = [(); 3].map(|()| app.app.tasks.spawn(reads(db.clone(), told.clone())));
+    for number in 1..=WRITES {
+        let text = number.to_string();
+        settings::set_all(&db, &[("one", &text), ("two", &text)])
+            .await
+            .unwrap();
+        told.store(number, Ordering::SeqCst);
+        if number % 5 == 0 {
+            // Now and then nobody writes, and what is seen is kept open.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    for reader in readers {
+        reader.await.unwrap();
+    }
+}
+
 crate::on_both_engines![
     each_answer_stands_in_the_place_of_its_statement,
     one_that_fails_leaves_no_transaction_open,
     nobody_waits_for_a_transaction_to_end,
+    what_was_told_is_seen_by_whoever_reads_next,
 ];
