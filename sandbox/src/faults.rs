@@ -81,7 +81,17 @@ impl<F: Hits> Faults<F> {
     }
 
     pub(crate) fn add(&self, fault: F) -> FaultId {
+        self.add_to(&mut self.entries(), fault)
+    }
+
+    /// Adds a fault in the place of all others, with nothing in between.
+    pub(crate) fn replace(&self, fault: F) -> FaultId {
         let mut entries = self.entries();
+        entries.clear();
+        self.add_to(&mut entries, fault)
+    }
+
+    fn add_to(&self, entries: &mut Vec<Entry<F>>, fault: F) -> FaultId {
         let id = FaultId(self.touch());
         entries.push(Entry {
             id,

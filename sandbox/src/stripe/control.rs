@@ -51,6 +51,11 @@ impl Stripe {
         self.shared.faults.add(fault)
     }
 
+    /// Removes all faults and adds this one. No request comes in between.
+    pub fn replace_faults(&self, fault: Fault) -> FaultId {
+        self.shared.faults.replace(fault)
+    }
+
     /// Removes all faults and lets go of every request that hangs.
     pub fn clear_faults(&self) {
         self.shared.faults.clear();

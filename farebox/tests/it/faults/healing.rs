@@ -130,10 +130,9 @@ async fn a_repeat_waits_while_its_topup_is_given_up(app: &TestApp) {
     fails(app, "/v1/invoices/*/finalize", 500);
     let body = json!({ "amount": 5000 });
     assert_eq!(with_key(app, "k", body.clone()).await.code(), 8006);
-    app.stripe.clear_faults();
     let hang = app
         .stripe
-        .add_fault(fault("/v1/invoices/*", 1, FaultAction::HangBefore));
+        .replace_faults(fault("/v1/invoices/*", 1, FaultAction::HangBefore));
     steps::age(app, app.account, 1).await;
     let repeated = async {
         app.stripe.hanging(hang).await;
