@@ -98,12 +98,16 @@ impl Skim {
     pub(crate) fn feed(&mut self, bytes: &[u8], ended: &mut dyn FnMut(&str)) {
         let mut rest = self.take_plain(bytes);
         while let Some((byte, after)) = rest.split_first() {
-            // The end of a number is seen by what follows it, which then has to be looked at again.
-            while !self.take(*byte) {}
-            if self.stack.is_empty() && !self.kept.is_empty() && self.is_between() {
-                self.hand_on(ended);
-            }
+            self.take_byte(*byte, ended);
             rest = self.take_plain(after);
+        }
+    }
+
+    fn take_byte(&mut self, byte: u8, ended: &mut dyn FnMut(&str)) {
+        // The end of a number is seen by what follows it, which then has to be looked at again.
+        while !self.take(byte) {}
+        if self.stack.is_empty() && !self.kept.is_empty() && self.is_between() {
+            self.hand_on(ended);
         }
     }
 
