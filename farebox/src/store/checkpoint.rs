@@ -96,7 +96,8 @@ impl Checkpoints {
     /// [`StoreError::Database`] where the system gives no thread.
     pub(super) fn start(
         path: &Path,
-        (writer, readers): (Arc<AsyncMutex<Connection>>, Arc<Readers>),
+        readers: Arc<Readers>,
+        writer: Arc<AsyncMutex<Connection>>,
         grown: Grown,
         pace: Pace,
     ) -> Result<Self, StoreError> {
@@ -144,25 +145,20 @@ struct Copier {
 
 impl Copier {
     /// In a runtime of its own, since the program's may be gone before the database is.
-    fn run(mut self, stopped: oneshot::Receiver<()>) -> Result<(), StoreError> {
+    fn run(self, stopped: oneshot::Receiver<()>) -> Result<(), StoreError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
-            .build();
-        let ended = match runtime {
-            Ok(runtime) => runtime.block_on(async {
-                tokio::select! {
-                    _ = stopped => Ok(()),
-                    failed = self.copy_on() => failed,
-                }
-            }),
-            Err(error) => Err(StoreError::Database(error.to_string())),
-        };
-        // Nobody is here any more to close it when the writer copies the log itself.
-        self.readers.keep_nothing_open();
-        ended
+            .build()
+            .map_err(|error| StoreError::Database(error.to_string()))?;
+        runtime.block_on(async {
+            tokio::select! {
+                _ = stopped => Ok(()),
+                failed = self.copy_on() => failed,
+            }
+        })
     }
 
-    async fn copy_on(&mut self) -> Result<(), StoreError> {
+    async fn copy_on(mut self) -> Result<(), StoreError> {
         self.is_due().await?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = connect(&self.path, flags)?;
@@ -213,6 +209,13 @@ impl Copier {
             before = pages;
         }
         Ok(before.is_some())
+    }
+}
+
+impl Drop for Copier {
+    fn drop(&mut self) {
+        // Nobody is there any more to close what is open, when the writer copies the log itself.
+        self.readers.keep_nothing_open();
     }
 }
 

@@ -6,7 +6,6 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::config::{DatabaseConfig, DatabaseUrl};
 use crate::store::bulk::{Lookup, Query, Write};
-use crate::store::readers::Writing;
 use crate::store::sqlite::Sqlite;
 use crate::store::under_way::UnderWay;
 use crate::store::value::{Row, Value};
@@ -272,7 +271,7 @@ enum Open {
     /// With what says that it may be writing, until it has ended.
     Sqlite(
         OwnedMutexGuard<Connection>,
-        #[expect(dead_code)] Option<Writing>,
+        #[expect(dead_code)] Option<UnderWay>,
     ),
     Postgres(Box<deadpool_postgres::Object>),
 }

@@ -8,7 +8,6 @@
 //! closed (`close_idle`), and does so now and then for others who might.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OpenFlags};
@@ -16,44 +15,15 @@ use rusqlite::{Connection, OpenFlags};
 use crate::store::StoreError;
 use crate::store::bulk::Query;
 use crate::store::sqlite::{connect, query, query_together};
+use crate::store::under_way::Counter;
 use crate::store::value::Row;
-
-/// Counts the transactions that may write.
-#[derive(Debug, Default)]
-pub(super) struct Writes {
-    begun: AtomicU64,
-    ended: AtomicU64,
-}
-
-/// One that has not ended, until this is dropped.
-#[derive(Debug)]
-pub(super) struct Writing(Arc<Writes>);
-
-impl Writes {
-    /// To be called before one begins.
-    pub(super) fn begin(self: &Arc<Self>) -> Writing {
-        self.begun.fetch_add(1, Ordering::SeqCst);
-        Writing(self.clone())
-    }
-
-    /// How many there have been, where all have ended.
-    fn settled(&self) -> Option<u64> {
-        let begun = self.begun.load(Ordering::SeqCst);
-        (self.ended.load(Ordering::SeqCst) == begun).then_some(begun)
-    }
-}
-
-impl Drop for Writing {
-    fn drop(&mut self) {
-        self.0.ended.fetch_add(1, Ordering::SeqCst);
-    }
-}
 
 /// The reading connections that nobody uses.
 #[derive(Debug)]
 pub(super) struct Readers {
     path: PathBuf,
-    pub(super) writes: Arc<Writes>,
+    /// The transactions that may write.
+    pub(super) writes: Arc<Counter>,
     idle: Mutex<Vec<Reader>>,
 }
 
@@ -112,7 +82,7 @@ impl Readers {
     /// From now on every read ends at once.
     pub(super) fn keep_nothing_open(&self) {
         // As if somebody began to write and never ended.
-        self.writes.begun.fetch_add(1, Ordering::SeqCst);
+        std::mem::forget(self.writes.begin());
         self.close_idle();
     }
 
@@ -182,9 +152,14 @@ mod tests {
     use crate::store::checkpoint::Pace;
     use crate::store::sqlite::Sqlite;
 
-    fn open_at(path: &Path, idle: Duration) -> Sqlite {
+    /// A database with an empty table, and where it is.
+    fn with_a_table(idle: Duration) -> (Sqlite, PathBuf, tempfile::TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("test.db");
         let usual = Pace::USUAL;
-        Sqlite::open_at(path, Pace { idle, ..usual }).unwrap()
+        let sqlite = Sqlite::open_at(&path, Pace { idle, ..usual }).unwrap();
+        write(&sqlite, "CREATE TABLE t (x)");
+        (sqlite, path, dir)
     }
 
     fn count(sqlite: &Sqlite) -> i64 {
@@ -209,10 +184,7 @@ mod tests {
 
     #[test]
     fn a_read_is_kept_open_until_somebody_writes() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("test.db");
-        let sqlite = open_at(&path, Duration::from_secs(3600));
-        write(&sqlite, "CREATE TABLE t (x)");
+        let (sqlite, path, _dir) = with_a_table(Duration::from_secs(3600));
         for _ in 0..2 {
             assert_eq!((count(&sqlite), open(&sqlite)), (0, Some(1)));
         }
@@ -254,12 +226,11 @@ mod tests {
     /// Another program may want to copy the log.
     #[test]
     fn what_nobody_reads_any_more_is_closed() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("test.db");
-        let sqlite = open_at(&path, Duration::from_millis(5));
-        write(&sqlite, "CREATE TABLE t (x)");
+        let (sqlite, _path, _dir) = with_a_table(Duration::from_millis(5));
         assert_eq!(count(&sqlite), 0);
+        let mut looks = 0..10_000;
         while open(&sqlite).is_some() {
+            assert!(looks.next().is_some(), "it is never closed");
             std::thread::sleep(Duration::from_millis(1));
         }
     }

@@ -20,7 +20,7 @@ use crate::store::StoreError;
 use crate::store::bulk::Query;
 use crate::store::checkpoint::{self, Checkpoints, Pace};
 use crate::store::readers::Readers;
-use crate::store::under_way::Calls;
+use crate::store::under_way::Counter;
 use crate::store::value::{Row, Value};
 
 /// How many prepared statements a connection keeps.
@@ -35,7 +35,7 @@ pub struct Sqlite {
     /// Before the writer, which closes the database where nobody else has it.
     pub(super) readers: Arc<Readers>,
     pub(super) writer: Arc<AsyncMutex<Connection>>,
-    pub(super) calls: Calls,
+    pub(super) calls: Arc<Counter>,
     /// A database in memory, for what is worth nothing after this process.
     volatile: Mutex<Connection>,
     /// Before the lock: it has the file open.
@@ -58,8 +58,8 @@ impl Sqlite {
         let mut writer = connect(path, OpenFlags::default())?;
         let grown = checkpoint::follow(&mut writer, pace)?;
         let mut sqlite = Self::over(path, writer, Some(lock))?;
-        let (writer, readers) = (sqlite.writer.clone(), sqlite.readers.clone());
-        let checkpoints = Checkpoints::start(path, (writer, readers), grown, pace)?;
+        let (readers, writer) = (sqlite.readers.clone(), sqlite.writer.clone());
+        let checkpoints = Checkpoints::start(path, readers, writer, grown, pace)?;
         sqlite._checkpoints = Some(checkpoints);
         Ok(sqlite)
     }
@@ -88,7 +88,7 @@ impl Sqlite {
         Ok(Self {
             readers,
             writer: Arc::new(AsyncMutex::new(writer)),
-            calls: Calls::default(),
+            calls: Arc::default(),
             volatile: Mutex::new(volatile),
             _checkpoints: None,
             _lock: lock,
@@ -115,8 +115,8 @@ impl Sqlite {
             .read(|reader| query(&reader.connection, sql, params))
     }
 
-    /// Runs several reading statements in one transaction. For a call that is alone the connection that writes reads: it knows what it has
-    /// written itself, where another fetches each page anew that was changed since.
+    /// Runs several reading statements in one transaction. For a call that is alone the connection that writes
+    /// reads: it knows what it has written itself, where another fetches each page anew that was changed since.
     pub(super) fn read_together<const N: usize>(
         &self,
         queries: &[Query<'_>; N],
