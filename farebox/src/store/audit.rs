@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::ids;
 use crate::store::db::{Db, Tx};
-use crate::store::{StoreError, buckets, charges, journal, ledger_rows as rows, spending};
+use crate::store::{StoreError, buckets, charges, hours, journal, ledger_rows as rows};
 
 /// What was looked at and what was found wrong.
 #[derive(Debug, Default, Serialize)]
@@ -69,13 +69,13 @@ pub async fn check(db: &Db) -> Result<Audit, StoreError> {
     let mut tx = db.begin_snapshot().await?;
     let mut audit = Audit::default();
     let (mut replay, mut credits) = (Replay::default(), BTreeMap::new());
-    let (mut hours, mut taken) = (BTreeMap::new(), reversals::Taken::default());
+    let (mut used, mut taken) = (BTreeMap::new(), reversals::Taken::default());
     journal::read_all(&mut tx, |_, transfer| -> Result<(), StoreError> {
         audit.transfers += 1;
         replay.push(&transfer);
         taken.count(&transfer);
-        if let Some(hour) = spending::hour_of(&transfer) {
-            let sum: &mut i64 = hours.entry(hour).or_default();
+        if let Some(hour) = hours::hour_of(&transfer) {
+            let sum: &mut i64 = used.entry(hour).or_default();
             *sum = sum.saturating_add(transfer.amount.nanos());
         }
         if transfer.code == Code::TopUp && transfer.phase == Phase::Single {
@@ -93,7 +93,7 @@ pub async fn check(db: &Db) -> Result<Audit, StoreError> {
     }
     compare_balances(&mut tx, &mut audit, &replayed).await?;
     compare_holds(&mut tx, &mut audit, &replayed).await?;
-    compare_hours(&mut tx, &mut audit, hours).await?;
+    compare_hours(&mut tx, &mut audit, used).await?;
     compare_buckets(&mut tx, &mut audit).await?;
     compare_topups(&mut tx, &mut audit, credits).await?;
     taken.compare(&mut tx, &mut audit).await?;
@@ -110,8 +110,8 @@ async fn compare_balances(
     replayed: &Replayed,
 ) -> Result<(), StoreError> {
     let mut unseen: BTreeSet<Account> = replayed.balances.keys().copied().collect();
-    for row in tx.query(rows::SELECT_BALANCES, &[]).await? {
-        let (id, stored) = rows::balances(row)?;
+    for mut row in tx.query(rows::SELECT_BALANCES, &[]).await? {
+        let (id, stored, _) = rows::standing(&mut row)?;
         let account = Account::Customer(id);
         unseen.remove(&account);
         audit.customers += 1;
@@ -174,7 +174,7 @@ async fn compare_hours(
     audit: &mut Audit,
     mut expected: BTreeMap<(AccountId, i64), i64>,
 ) -> Result<(), StoreError> {
-    for ((account, hour), stored) in spending::hours(tx).await? {
+    for ((account, hour), stored) in hours::all(tx).await? {
         let made = expected.remove(&(account, hour)).unwrap_or_default();
         if made != stored {
             let what = format!("stored {stored}, but the transfers make {made}");

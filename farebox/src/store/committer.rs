@@ -20,6 +20,7 @@ use crate::store::bulk::{Lock, Lookup, Write};
 use crate::store::db::{Db, Tx};
 pub use crate::store::entry::{Attached, Entry};
 use crate::store::hold_requests;
+use crate::store::hours::{self, Hours};
 use crate::store::leases::{self, End, Given, Leases, Part, Wanted};
 use crate::store::logs::{self, NewCall};
 use crate::store::lowered::Lowered;
@@ -441,12 +442,13 @@ fn alone_after(entry: &Entry, error: StoreError) -> Answer {
 }
 
 async fn try_group(context: &Context, entries: &[&Entry]) -> Result<Vec<Answer>, StoreError> {
-    let (mut tx, mut book, mut buckets, limits) = begin(&context.db, entries).await?;
+    let begun = begin(&context.db, entries).await?;
+    let (mut tx, mut book, mut buckets) = (begun.tx, begun.book, begun.buckets);
     // Read after the rows are locked, so that on a busy server no hold is posted past its expiry.
     let now = (context.clock)();
     // After the lock too: what another node has settled is in the sums, and nobody can settle more
     // before this group is done.
-    for (account, limit) in limits {
+    for (account, limit) in begun.limits {
         let spending = spending::spending(&mut tx, account, limit, now).await?;
         book.load_spending(account, spending);
     }
@@ -468,8 +470,8 @@ async fn try_group(context: &Context, entries: &[&Entry]) -> Result<Vec<Answer>,
         write_attached(&mut tx, &mut notes, (&book, &context.leases), row, now).await?;
     }
     let counted = buckets.end(&mut tx).await?;
-    tx.insert_and_commit(&writes(&book.take_changes(), notes, counted))
-        .await?;
+    let writes = writes(&book.take_changes(), begun.hours, notes, counted);
+    tx.insert_and_commit(&writes).await?;
     Ok(answers)
 }
 
@@ -504,8 +506,15 @@ fn apply(book: &mut Book, buckets: &mut Working, entry: &Entry, now: Timestamp) 
     Ok(done)
 }
 
-/// An open transaction, what was found in it, and the limits of those who spend.
-type Begun = (Tx, Book, Working, Vec<(AccountId, Limit)>);
+/// An open transaction, and what was found in it.
+struct Begun {
+    tx: Tx,
+    book: Book,
+    buckets: Working,
+    hours: Hours,
+    /// Of those who spend.
+    limits: Vec<(AccountId, Limit)>,
+}
 
 /// Begins a transaction and reads what the operations need into a working set. On PostgreSQL the
 /// customers' rows are locked, in the order of their ids, before anything else is read.
@@ -539,10 +548,12 @@ async fn begin(db: &Db, entries: &[&Entry]) -> Result<Begun, StoreError> {
     let mut found = found.into_iter();
     let mut next = || found.next().unwrap_or_default();
     let mut book = Book::new();
-    for row in next() {
-        let (account, balances, frozen) = rows::standing(row)?;
+    let mut hours = Hours::default();
+    for mut row in next() {
+        let (account, balances, frozen) = rows::standing(&mut row)?;
         book.load_account(account, balances);
         book.set_frozen(account, frozen);
+        hours.load(account, rows::running(row)?);
     }
     for row in next() {
         book.load_transfer(rows::transfer(row)?);
@@ -556,7 +567,13 @@ async fn begin(db: &Db, entries: &[&Entry]) -> Result<Begun, StoreError> {
     for row in next() {
         buckets.load_reserved(row)?;
     }
-    Ok((tx, book, buckets, limits))
+    Ok(Begun {
+        tx,
+        book,
+        buckets,
+        hours,
+        limits,
+    })
 }
 
 /// The ids as they are stored, once each and in order.
@@ -580,12 +597,20 @@ fn is_in_part(hold: &Hold) -> bool {
     hold.state == HoldState::Open && hold.posted.is_positive()
 }
 
-fn writes(changes: &Changes, notes: Notes, counted: buckets::Written) -> [Write<'static>; 13] {
+fn writes(
+    changes: &Changes,
+    mut hours: Hours,
+    notes: Notes,
+    counted: buckets::Written,
+) -> [Write<'static>; 13] {
+    let hours_over = hours.count(&changes.transfers);
     let transfers = changes.transfers.iter().map(rows::transfer_values);
     let holds = changes.holds.iter();
     let (in_part, holds): (Vec<_>, _) = holds.partition(|hold| is_in_part(hold));
     let hold_values = |holds: Vec<_>| holds.into_iter().map(rows::hold_values).collect();
-    let balances = changes.balances.iter().map(rows::balances_values);
+    let balances = changes.balances.iter().map(|(account, balances)| {
+        rows::balances_values(*account, balances, hours.running(*account))
+    });
     let write = |insert, rows| Write { insert, rows };
     // In this order, because a hold refers to its transfer, and a note to its hold.
     [
@@ -593,10 +618,7 @@ fn writes(changes: &Changes, notes: Notes, counted: buckets::Written) -> [Write<
         write(&rows::UPSERT_HOLDS, hold_values(holds)),
         write(&rows::UPSERT_HOLDS_IN_PART, hold_values(in_part)),
         write(&rows::UPSERT_BALANCES, balances.collect()),
-        write(
-            &spending::ADD_HOURS,
-            spending::hours_values(&changes.transfers),
-        ),
+        write(&hours::ADD, hours_over),
         write(&buckets::ADD_SPEND, counted.spend),
         write(&buckets::INSERT_RESERVATIONS, counted.reservations),
         write(&hold_requests::INSERT_HOLDS, notes.holds),

@@ -18,9 +18,9 @@ pub async fn balances(db: &Db, account: AccountId) -> Result<Balances, StoreErro
 /// # Errors
 /// [`StoreError::Database`].
 pub async fn standing(db: &Db, account: AccountId) -> Result<(Balances, bool), StoreError> {
-    let sql = format!("{} WHERE account_id = $1", rows::SELECT_BALANCES);
-    let row = db.query_opt(&sql, &[account.to_string().into()]).await?;
-    let found = row.map(rows::standing).transpose()?;
+    let sql = rows::SELECT_BALANCES_OF_ONE;
+    let row = db.query_opt(sql, &[account.to_string().into()]).await?;
+    let found = row.map(|mut row| rows::standing(&mut row)).transpose()?;
     Ok(found.map_or_else(Default::default, |(_, balances, frozen)| (balances, frozen)))
 }
 

@@ -8,6 +8,7 @@ use ledger::{
 
 use crate::store::StoreError;
 use crate::store::bulk::{Column, Insert};
+use crate::store::hours::Running;
 use crate::store::value::{Row, Value};
 
 /// All columns of a transfer, in the order that [`transfer`] reads.
@@ -22,9 +23,13 @@ pub const SELECT_JOURNAL: &str = "SELECT seq, id, debit, credit, amount, code, p
 pub const SELECT_HOLDS: &str =
     "SELECT id, account_id, credit, code, amount, posted, state, expires_at FROM holds";
 
-/// All columns of a customer's totals, in the order that [`balances`] reads, and whether they are frozen.
+/// All columns of a customer's totals, in the order that [`standing`] reads and then [`running`].
 pub const SELECT_BALANCES: &str = "SELECT account_id, debits_pending, debits_posted, \
-     credits_pending, credits_posted, frozen FROM balances";
+     credits_pending, credits_posted, frozen, hour, used_in_hour FROM balances";
+
+/// The same of one customer, `$1`.
+pub const SELECT_BALANCES_OF_ONE: &str = "SELECT account_id, debits_pending, debits_posted, \
+     credits_pending, credits_posted, frozen, hour, used_in_hour FROM balances WHERE account_id = $1";
 
 /// New transfers; a clash of ids is an error, since the same id has been looked up before.
 pub static INSERT_TRANSFERS: Insert = Insert::into(
@@ -72,12 +77,15 @@ pub static UPSERT_BALANCES: Insert = Insert::into(
         Column::Int("debits_posted"),
         Column::Int("credits_pending"),
         Column::Int("credits_posted"),
+        Column::Int("hour"),
+        Column::Int("used_in_hour"),
     ],
 )
 .on_conflict(
     "ON CONFLICT (account_id) DO UPDATE SET \
          debits_pending = excluded.debits_pending, debits_posted = excluded.debits_posted, \
-         credits_pending = excluded.credits_pending, credits_posted = excluded.credits_posted",
+         credits_pending = excluded.credits_pending, credits_posted = excluded.credits_posted, \
+         hour = excluded.hour, used_in_hour = excluded.used_in_hour",
 );
 
 /// A row of [`SELECT_TRANSFERS`].
@@ -180,38 +188,42 @@ pub fn hold_values(hold: &Hold) -> Vec<Value> {
     ]
 }
 
-/// A row of [`SELECT_BALANCES`], without whether it is frozen.
+/// The beginning of a row of [`SELECT_BALANCES`]: the customer, the totals, and whether new spending is refused.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`].
-pub fn balances(row: Row) -> Result<(AccountId, Balances), StoreError> {
-    let (account, balances, _) = standing(row)?;
-    Ok((account, balances))
-}
-
-/// A row of [`SELECT_BALANCES`]: the customer, the totals, and whether new spending is refused.
-///
-/// # Errors
-/// [`StoreError::Corrupt`].
-pub fn standing(mut row: Row) -> Result<(AccountId, Balances, bool), StoreError> {
+pub fn standing(row: &mut Row) -> Result<(AccountId, Balances, bool), StoreError> {
     let account = row.parse()?;
     let balances = Balances {
-        debits_pending: amount(&mut row)?,
-        debits_posted: amount(&mut row)?,
-        credits_pending: amount(&mut row)?,
-        credits_posted: amount(&mut row)?,
+        debits_pending: amount(row)?,
+        debits_posted: amount(row)?,
+        credits_pending: amount(row)?,
+        credits_posted: amount(row)?,
     };
     Ok((account, balances, row.flag()?))
 }
 
+/// The rest of it: the hour that is running.
+///
+/// # Errors
+/// [`StoreError::Corrupt`].
+pub fn running(mut row: Row) -> Result<Running, StoreError> {
+    Ok(Running {
+        hour: row.int()?,
+        used: row.int()?,
+    })
+}
+
 /// A customer's totals as [`UPSERT_BALANCES`] writes them.
-pub fn balances_values((account, balances): &(AccountId, Balances)) -> Vec<Value> {
+pub fn balances_values(account: AccountId, balances: &Balances, running: Running) -> Vec<Value> {
     vec![
         account.to_string().into(),
         balances.debits_pending.nanos().into(),
         balances.debits_posted.nanos().into(),
         balances.credits_pending.nanos().into(),
         balances.credits_posted.nanos().into(),
+        running.hour.into(),
+        running.used.into(),
     ]
 }
 

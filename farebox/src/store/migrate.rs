@@ -75,6 +75,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0014_transfer_numbers.sql"),
     ),
     (15, "keys", include_str!("../../migrations/0015_keys.sql")),
+    (
+        16,
+        "running_hours",
+        include_str!("../../migrations/0016_running_hours.sql"),
+    ),
 ];
 
 /// The numbers of the migrations that do nothing on PostgreSQL.

@@ -21,6 +21,7 @@ pub mod events;
 pub mod gateways;
 pub mod hold_requests;
 pub mod holds;
+mod hours;
 pub mod idempotency;
 pub mod invoices;
 pub mod jobs;

@@ -1,20 +1,16 @@
 //! Spending limits, and what counts against them.
 //!
 //! A window's usage is a sum over transfers. So that months of traffic don't make each hold slow, whole
-//! hours are kept as sums (`usage_hours`, written with the transfers that they sum), and only the part of
+//! hours are kept as sums (`store::hours`, written with the transfers that they sum), and only the part of
 //! an hour in which a window begins is read from the transfers, by an index of usage alone: at most 744 sums
 //! and one hour's transfers, whatever the window. Both are exact.
 
-use std::collections::BTreeMap;
-
-use ledger::{AccountId, Amount, Limit, Period, Spending, Strategy, Timestamp, Transfer};
+use ledger::{AccountId, Amount, Limit, Period, Spending, Strategy, Timestamp};
 
 use crate::store::StoreError;
-use crate::store::bulk::{Column, Insert};
 use crate::store::db::{Db, Tx};
+use crate::store::hours::{self, HOUR_MILLIS};
 use crate::store::value::{Row, Value};
-
-const HOUR_MILLIS: i64 = 3_600_000;
 
 /// All columns of a limit, in the order that [`limit`] reads.
 pub const SELECT: &str = "SELECT account_id, amount_cents, duration, strategy FROM spending_limits";
@@ -22,20 +18,6 @@ pub const SELECT: &str = "SELECT account_id, amount_cents, duration, strategy FR
 /// The index of usage has the same conditions: that is how the engines know it, SQLite only word for word.
 const USAGE: &str =
     "debit = $1 AND code = 3 AND (phase = 'single' OR phase = 'post' OR phase = 'post_last')";
-
-/// What an hour's transfers add to its sum.
-pub static ADD_HOURS: Insert = Insert::into(
-    "usage_hours",
-    &[
-        Column::Text("account_id"),
-        Column::Int("hour"),
-        Column::Int("amount"),
-    ],
-)
-.on_conflict(
-    "ON CONFLICT (account_id, hour) DO UPDATE SET \
-         amount = usage_hours.amount + excluded.amount",
-);
 
 /// The account's limit, where it has one.
 ///
@@ -96,9 +78,8 @@ pub async fn spending(
 ) -> Result<Spending, StoreError> {
     let start = limit.window_start(now).millis();
     let first_hour = whole_hour_from(start);
-    let sql = "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM usage_hours \
-         WHERE account_id = $1 AND hour >= $2";
-    let hours = sum(tx, sql, &[account.to_string().into(), first_hour.into()]).await?;
+    let from = [account.to_string().into(), first_hour.into()];
+    let hours = sum(tx, hours::SUM, &from).await?;
     let end = first_hour.saturating_mul(HOUR_MILLIS);
     let mut settled = hours;
     if start < end {
@@ -134,13 +115,11 @@ pub async fn frees_at(
 ) -> Result<Option<Timestamp>, StoreError> {
     let start = limit.window_start(now).millis();
     let (mut left, mut last) = (excess.nanos(), None);
-    let sql = "SELECT hour, amount FROM usage_hours \
-         WHERE account_id = $1 AND hour >= $2 ORDER BY hour";
     let from = [
         account.to_string().into(),
         start.div_euclid(HOUR_MILLIS).into(),
     ];
-    for mut row in tx.query(sql, &from).await? {
+    for mut row in tx.query(hours::SELECT, &from).await? {
         let (hour, amount) = (row.int()?, row.int()?);
         let begin = hour.saturating_mul(HOUR_MILLIS);
         // Only the hour in which it is enough has to be looked into, and the one that is cut.
@@ -176,43 +155,6 @@ async fn between(
         found.push((row.int()?, row.int()?));
     }
     Ok(found)
-}
-
-/// What these transfers add to the sums of their hours, as [`ADD_HOURS`] writes it.
-pub fn hours_values(transfers: &[Transfer]) -> Vec<Vec<Value>> {
-    let mut hours: BTreeMap<(AccountId, i64), i64> = BTreeMap::new();
-    for transfer in transfers {
-        if let Some(hour) = hour_of(transfer) {
-            let sum = hours.entry(hour).or_default();
-            *sum = sum.saturating_add(transfer.amount.nanos());
-        }
-    }
-    hours
-        .into_iter()
-        .map(|((account, hour), sum)| vec![account.to_string().into(), hour.into(), sum.into()])
-        .collect()
-}
-
-/// Every hour's sum, of all accounts: for the audit.
-///
-/// # Errors
-/// [`StoreError::Database`].
-pub async fn hours(tx: &mut Tx) -> Result<BTreeMap<(AccountId, i64), i64>, StoreError> {
-    let sql = "SELECT account_id, hour, amount FROM usage_hours";
-    let mut hours = BTreeMap::new();
-    for mut row in tx.query(sql, &[]).await? {
-        hours.insert((row.parse()?, row.int()?), row.int()?);
-    }
-    Ok(hours)
-}
-
-/// Whose sum of which hour a transfer belongs to; none for what is no debit of usage.
-pub fn hour_of(transfer: &Transfer) -> Option<(AccountId, i64)> {
-    // A last post of nothing moves nothing.
-    let account = transfer
-        .usage_of()
-        .filter(|_| transfer.amount.is_positive())?;
-    Some((account, transfer.at.millis().div_euclid(HOUR_MILLIS)))
 }
 
 /// The first hour that begins at `start` or later.

@@ -248,7 +248,10 @@ async fn single_usage_is_limited_as_well(app: &TestApp) {
 
 async fn the_audit_sees_a_wrong_hour(app: &TestApp) {
     app.give(1000).await;
+    // One hour that is over, and the one that is running.
     spend(app, 10).await;
+    app.tick(HOUR);
+    spend(app, 20).await;
     let db = &app.app.store.db;
     let audit = async || farebox::store::audit::check(db).await.unwrap();
     assert!(audit().await.is_right());
@@ -261,8 +264,16 @@ async fn the_audit_sees_a_wrong_hour(app: &TestApp) {
             "UPDATE usage_hours SET hour = hour + 1",
             "UPDATE usage_hours SET hour = hour - 1",
         ),
+        (
+            "UPDATE balances SET used_in_hour = used_in_hour + 1",
+            "UPDATE balances SET used_in_hour = used_in_hour - 1",
+        ),
+        (
+            "UPDATE balances SET hour = hour + 1",
+            "UPDATE balances SET hour = hour - 1",
+        ),
     ] {
-        db.execute(wrong, &[]).await.unwrap();
+        assert_eq!(db.execute(wrong, &[]).await.unwrap(), 1, "{wrong}");
         assert!(!audit().await.is_right(), "{wrong}");
         db.execute(right, &[]).await.unwrap();
     }

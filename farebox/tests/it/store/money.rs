@@ -15,6 +15,18 @@ pub fn credit(account: AccountId, id: TransferId, cents: i64) -> Operation {
     }
 }
 
+/// A debit of usage that was not held.
+pub fn usage(account: AccountId, id: TransferId, nanos: i64) -> Operation {
+    Operation::Transfer {
+        id,
+        debit: Account::Customer(account),
+        credit: Account::Revenue,
+        amount: Amount::from_nanos(nanos),
+        code: Code::Usage,
+        reference: String::new(),
+    }
+}
+
 /// A hold of so many nano-units for half an hour.
 pub fn hold(account: AccountId, id: TransferId, nanos: i64) -> Operation {
     Operation::Hold {

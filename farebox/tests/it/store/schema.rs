@@ -9,10 +9,10 @@ use farebox::store::db::Db;
 use farebox::store::gateways::{self, Gateway, Settings};
 use farebox::store::logs;
 use farebox::store::migrate::{migrate, migrate_to};
-use farebox::store::{Store, accounts};
+use farebox::store::{Store, accounts, audit, spending};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use ledger::AccountId;
+use ledger::{AccountId, Amount, Limit, Period, Strategy};
 
 use crate::app::{Database, Engine};
 use crate::store::money;
@@ -219,6 +219,57 @@ async fn logs_and_transfers_of_schema_12_are_all_there(database: &Database) {
     assert_eq!(seqs.collect::<Vec<_>>(), [1, 2, 3, 4]);
 }
 
+/// What was used in it stands in two places then.
+async fn an_hour_that_began_in_schema_15_goes_on(database: &Database) {
+    let (account, now) = (ids::account(), system_clock()());
+    let db = open(database);
+    migrate_to(&db, 15).await.unwrap();
+    accounts::create(&db, account, "old", now).await.unwrap();
+    let hour = now.millis() / 3_600_000;
+    let customer = ledger::Account::Customer(account).to_string();
+    for [debit, credit, amount, code] in [
+        ["promotions", customer.as_str(), "100", "4"],
+        [customer.as_str(), "revenue", "70", "3"],
+    ] {
+        let id = ids::transfer_for("old", code).to_string();
+        let sql = format!(
+            "INSERT INTO transfers (id, debit, credit, amount, code, phase, reference, at) \
+             VALUES ($1, '{debit}', '{credit}', {amount}, {code}, 'single', '', $2)"
+        );
+        let params = [id.into(), now.millis().into()];
+        db.execute(&sql, &params).await.unwrap();
+    }
+    let totals = "UPDATE balances SET credits_posted = 100, debits_posted = 70";
+    db.execute(totals, &[]).await.unwrap();
+    let hours = "INSERT INTO usage_hours (account_id, hour, amount) VALUES ($1, $2, 70)";
+    let params = [account.to_string().into(), hour.into()];
+    db.execute(hours, &params).await.unwrap();
+    drop(db);
+
+    let clock: farebox::store::committer::Clock = std::sync::Arc::new(move || now);
+    let store = Store::open(&config(database), clock, |_| ()).await.unwrap();
+    let committer = &store.committer;
+    for operation in [
+        money::credit(account, ids::transfer_for("new", "1"), 1),
+        money::usage(account, ids::transfer_for("new", "2"), 5),
+        money::usage(account, ids::transfer_for("new", "3"), 2),
+    ] {
+        committer.commit_one(operation).await.unwrap();
+    }
+    let audit = audit::check(&store.db).await.unwrap();
+    assert!(audit.is_right(), "{audit:?}");
+    let limit = Limit {
+        amount: Amount::from_nanos(77),
+        period: Period::Monthly,
+        strategy: Strategy::Sliding,
+    };
+    let mut tx = store.db.begin().await.unwrap();
+    let spending = spending::spending(&mut tx, account, limit, now).await;
+    assert_eq!(spending.unwrap().settled, Amount::from_nanos(77));
+    let all = spending::frees_at(&mut tx, account, limit, Amount::from_nanos(77), now);
+    assert_eq!(all.await.unwrap(), Some(limit.frees_at(now)));
+}
+
 /// The number is the row's own, and nobody keeps count of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sqlite_numbers_transfers_by_themselves() {
@@ -285,7 +336,7 @@ async fn sqlite_stores_by_its_key_what_is_found_by_it() {
     };
     let before = rows().await;
     assert!(before.iter().all(|rows| rows.len() > 40), "{before:?}");
-    assert_eq!(migrate(&db).await.unwrap(), ["keys"]);
+    assert_eq!(migrate_to(&db, 15).await.unwrap(), ["keys"]);
     assert_eq!(rows().await, before);
     let indexes = "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name IN \
          ('balances', 'usage_hours', 'charges', 'log_metadata', 'log_counts')";
@@ -332,4 +383,5 @@ on_a_database![
     what_is_committed_is_on_the_disk,
     only_the_values_that_are_known_are_stored,
     logs_and_transfers_of_schema_12_are_all_there,
+    an_hour_that_began_in_schema_15_goes_on,
 ];
