@@ -17,6 +17,7 @@ use crate::store::charges::{self, Charge};
 use crate::store::db::Db;
 use crate::store::holds;
 use crate::store::logs::{self, KeySource, Log};
+use crate::store::noted;
 
 pub(super) async fn run(args: &ExplainArgs) -> Result<(), Failure> {
     let id: LogId = args.id.parse().map_err(|error| {
@@ -27,8 +28,15 @@ pub(super) async fn run(args: &ExplainArgs) -> Result<(), Failure> {
     })?;
     let config = serve::load(&args.output.config)?;
     let db = Db::open_read_only(&config.database).map_err(Failure::new)?;
-    let charge = charges::find_anybodys(&db, id).await;
-    match charge.map_err(Failure::new)? {
+    // First where it stands for a moment: it is in one of the two.
+    let noted = noted::charge(&db, id).await;
+    let charge = match noted.map_err(Failure::new)? {
+        Some(charge) => Some(charge),
+        None => charges::find_anybodys(&db, id)
+            .await
+            .map_err(Failure::new)?,
+    };
+    match charge {
         Some(charge) => charged(&db, &charge, args.output.json).await,
         None => free(&db, id, args.output.json).await,
     }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledger::{Account, Amount, Basis, Code, Operation, Outcome, TransferId};
+use ledger::{Account, Amount, Basis, Code, Operation, TransferId};
 
 use crate::app::App;
 use crate::billing::explanation;
@@ -126,21 +126,18 @@ async fn settle_held(
         (None, Some(part)) => Attached::LeasedCall(Some(new), part),
         (None, None) => Attached::Call(new),
     };
-    let outcomes = write(app, call, &operations, &attached).await?;
-    Ok(Settled {
-        charged,
-        available: outcomes.first().and_then(|outcome| outcome.available),
-    })
+    let available = write(app, call, &operations, &attached).await?;
+    Ok(Settled { charged, available })
 }
 
 /// Writes it, again after a while where the store fails: the provider has been paid, and the same transfers
-/// happen once.
+/// happen once. Answers what the account has available.
 async fn write(
     app: &App,
     call: &Call,
     operations: &[Operation],
     attached: &Attached,
-) -> Result<Vec<Outcome>, ProxyError> {
+) -> Result<Option<Amount>, ProxyError> {
     let mut pauses = PAUSES.iter();
     loop {
         let (committer, operations) = (&app.store.committer, operations.to_vec());
@@ -152,7 +149,8 @@ async fn write(
                     operations,
                     attached,
                 };
-                committer.commit(entry).await
+                let outcomes = committer.commit(entry).await;
+                outcomes.map(|all| all.first().and_then(|outcome| outcome.available))
             }
         };
         match (written, pauses.next()) {

@@ -6,13 +6,14 @@ mod reversals;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{
-    Account, AccountId, Amount, Code, Hold, Phase, Replay, Replayed, Transfer, TransferId,
+    Account, AccountId, Amount, Code, Hold, HoldState, Phase, Replay, Replayed, Transfer,
+    TransferId,
 };
 use serde::Serialize;
 
 use crate::ids;
 use crate::store::db::{Db, Tx};
-use crate::store::{StoreError, buckets, charges, hours, journal, ledger_rows as rows};
+use crate::store::{StoreError, buckets, charges, hours, journal, ledger_rows as rows, noted};
 
 /// What was looked at and what was found wrong.
 #[derive(Debug, Default, Serialize)]
@@ -93,6 +94,7 @@ pub async fn check(db: &Db) -> Result<Audit, StoreError> {
     }
     compare_balances(&mut tx, &mut audit, &replayed).await?;
     compare_holds(&mut tx, &mut audit, &replayed).await?;
+    compare_noted(&mut tx, &mut audit, &replayed).await?;
     compare_hours(&mut tx, &mut audit, used).await?;
     compare_buckets(&mut tx, &mut audit).await?;
     compare_topups(&mut tx, &mut audit, credits).await?;
@@ -164,6 +166,25 @@ async fn compare_holds(
             format!("holds {id}"),
             "there is a pending transfer and no row",
         );
+    }
+    Ok(())
+}
+
+/// What is noted and not booked yet can be posted out of the hold that it names.
+async fn compare_noted(
+    tx: &mut Tx,
+    audit: &mut Audit,
+    replayed: &Replayed,
+) -> Result<(), StoreError> {
+    for (hold, amount) in noted::by_hold(tx).await? {
+        let left = replayed.holds.get(&hold).and_then(|found| {
+            let is_open = found.state == HoldState::Open;
+            found.amount.checked_sub(found.posted).filter(|_| is_open)
+        });
+        if left.is_none_or(|left| left < amount) {
+            let what = format!("{amount} of it is to be posted, and {left:?} can be");
+            audit.wrong(format!("noted, hold {hold}"), what);
+        }
     }
     Ok(())
 }

@@ -44,10 +44,9 @@ pub struct Kept {
 pub async fn find(db: &Db, key: &str, now: Timestamp) -> Result<Option<Kept>, StoreError> {
     let sql = "SELECT status, content_type, content_encoding, body FROM cached_answers \
          WHERE key = $1 AND expires_at > $2";
-    let found = db
-        .query_opt(sql, &[key.into(), now.millis().into()])
-        .await?;
-    found.map(kept).transpose()
+    let params = [key.into(), now.millis().into()];
+    let found = db.query_for_call(sql, &params).await?;
+    found.into_iter().next().map(kept).transpose()
 }
 
 fn kept(mut row: Row) -> Result<Kept, StoreError> {
@@ -87,7 +86,7 @@ pub async fn keep(
             .into(),
         expires_at.millis().into(),
     ];
-    db.execute(sql, &params).await.map(|_| ())
+    db.execute_for_call(sql, &params).await.map(|_| ())
 }
 
 /// Removes what is too old, what belongs to a gateway that is gone or has forgotten it, and, as long as the rest

@@ -73,7 +73,7 @@ pub async fn terms(
     let markup = markups::for_call(account, provider, model);
     if !is_leased {
         let Query { sql, params } = markup;
-        let found = db.query(sql, &params).await?;
+        let found = db.query_for_call(sql, &params).await?;
         return Ok(Terms {
             markup: markups::nearest(found)?,
             may_take: None,

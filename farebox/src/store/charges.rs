@@ -100,6 +100,9 @@ pub static INSERT: Insert = Insert::into(
     ],
 );
 
+/// How many of a row's columns say whose it is; [`new_charge`] reads what follows.
+pub(super) const OWN: usize = 3;
+
 const SELECT: &str = "SELECT id, account_id, gateway, provider, model, units, terms, basis, cost, \
      charged, overrun, rate, explanation, hold, transfer FROM charges";
 
@@ -233,7 +236,11 @@ fn charge(mut row: Row) -> Result<Charge, StoreError> {
     })
 }
 
-fn new_charge(mut row: Row) -> Result<NewCharge, StoreError> {
+/// The columns that say what was charged.
+///
+/// # Errors
+/// [`StoreError::Corrupt`].
+pub(super) fn new_charge(mut row: Row) -> Result<NewCharge, StoreError> {
     Ok(NewCharge {
         provider: row.text()?,
         model: row.text()?,

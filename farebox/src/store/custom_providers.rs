@@ -135,8 +135,8 @@ pub async fn find_by_slug(
 ) -> Result<Option<CustomProvider>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM custom_providers WHERE account_id = $1 AND slug = $2");
     let params = [account.to_string().into(), slug.into()];
-    let found = db.query_opt(&sql, &params).await?;
-    found.map(provider).transpose()
+    let found = db.query_for_call(&sql, &params).await?;
+    found.into_iter().next().map(provider).transpose()
 }
 
 /// `limit` of the account's providers after the first `offset`.

@@ -55,11 +55,28 @@ impl Db {
         }
     }
 
-    /// Runs one reading statement.
+    /// Runs one reading statement. What is noted (`noted`) is booked first, as before whatever else reads or writes here but
+    /// for calls; where the disk fails, it reads what was booked before.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
+        if let Self::Sqlite(sqlite) = self {
+            sqlite.noted.booked().await;
+        }
+        self.query_for_call(sql, params).await
+    }
+
+    /// The same for a call, which waits for no other's settlement: what is noted is not booked first, so that nothing may
+    /// be read by it that booking changes.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn query_for_call(
+        &self,
+        sql: &str,
+        params: &[Value],
+    ) -> Result<Vec<Row>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.read(sql, params),
             Self::Postgres(pool) => query_postgres(&pool.get().await?, sql, params).await,
@@ -76,7 +93,7 @@ impl Db {
 
     /// Runs several reading statements for the price of one; their rows are in the order of the statements.
     /// On SQLite they share a connection and a read transaction, on PostgreSQL a way to the server, where
-    /// each still sees what was committed before itself.
+    /// each still sees what was committed before itself. For calls, as [`Db::query_for_call`] is.
     ///
     /// # Errors
     /// [`StoreError::Database`] where any of them fails.
@@ -102,7 +119,10 @@ impl Db {
         params: &[Value],
     ) -> Result<Vec<Row>, StoreError> {
         match self {
-            Self::Sqlite(sqlite) => sqlite.read_each(&sql.replace("{IDS}", "= $1"), ids, params),
+            Self::Sqlite(sqlite) => {
+                sqlite.noted.booked().await;
+                sqlite.read_each(&sql.replace("{IDS}", "= $1"), ids, params)
+            }
             Self::Postgres(pool) => {
                 let client = pool.get().await?;
                 postgres::query_each(&client, &sql.replace("{IDS}", "= ANY($1)"), ids, params).await
@@ -117,7 +137,10 @@ impl Db {
     /// [`StoreError::Database`].
     pub async fn query_long(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
         match self {
-            Self::Sqlite(sqlite) => sqlite.read_long(sql, params),
+            Self::Sqlite(sqlite) => {
+                sqlite.noted.booked().await;
+                sqlite.read_long(sql, params)
+            }
             Self::Postgres(pool) => postgres::query_long(&pool.get().await?, sql, params).await,
         }
     }
@@ -161,9 +184,23 @@ impl Db {
     /// # Errors
     /// [`StoreError::Duplicate`] or [`StoreError::Database`].
     pub async fn execute(&self, sql: &str, params: &[Value]) -> Result<u64, StoreError> {
+        if let Self::Sqlite(_) = self {
+            let mut tx = self.begin().await?;
+            let changed = tx.execute(sql, params).await?;
+            tx.commit().await?;
+            return Ok(changed);
+        }
+        self.execute_for_call(sql, params).await
+    }
+
+    /// The same for a call, as [`Db::query_for_call`] is.
+    ///
+    /// # Errors
+    /// [`StoreError::Duplicate`] or [`StoreError::Database`].
+    pub async fn execute_for_call(&self, sql: &str, params: &[Value]) -> Result<u64, StoreError> {
         match self {
             Self::Sqlite(_) => {
-                let mut tx = self.begin().await?;
+                let mut tx = self.begin_unbooked().await?;
                 let changed = tx.execute(sql, params).await?;
                 tx.commit().await?;
                 Ok(changed)
@@ -184,6 +221,25 @@ impl Db {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn begin(&self) -> Result<Tx, StoreError> {
+        loop {
+            let Self::Sqlite(sqlite) = self else {
+                return self.begin_unbooked().await;
+            };
+            if !sqlite.noted.booked().await {
+                return Err(StoreError::Database(
+                    "what is settled can't be booked".to_owned(),
+                ));
+            }
+            let tx = self.begin_unbooked().await?;
+            // Nothing is noted while it is open, so that whoever has it may read by other connections.
+            if sqlite.noted.is_empty() {
+                return Ok(tx);
+            }
+        }
+    }
+
+    /// The same for whoever notes and books: it doesn't see what is noted.
+    pub(super) async fn begin_unbooked(&self) -> Result<Tx, StoreError> {
         match self {
             Self::Sqlite(sqlite) => {
                 let writer = sqlite.writer.clone().lock_owned().await;
@@ -210,12 +266,18 @@ impl Db {
         lookups: &[Lookup<'_>],
     ) -> Result<(Tx, Vec<Vec<Row>>), StoreError> {
         match self {
-            Self::Sqlite(_) => {
-                let mut tx = self.begin().await?;
-                let found = lookups.iter().map(|lookup| tx.look_up(lookup));
-                let found = found.collect::<Result<_, _>>()?;
-                Ok((tx, found))
-            }
+            Self::Sqlite(_) => self.begin().await?.looked_up(lookups),
+            Self::Postgres(_) => self.begin_unbooked_with(lookups).await,
+        }
+    }
+
+    /// The same for whoever books what is noted.
+    pub(super) async fn begin_unbooked_with(
+        &self,
+        lookups: &[Lookup<'_>],
+    ) -> Result<(Tx, Vec<Vec<Row>>), StoreError> {
+        match self {
+            Self::Sqlite(_) => self.begin_unbooked().await?.looked_up(lookups),
             Self::Postgres(pool) => {
                 // Open before its BEGIN is sent: dropped half-way, its connection is closed.
                 let mut tx = Tx(Some(Open::Postgres(Box::new(pool.get().await?))));
@@ -235,6 +297,7 @@ impl Db {
     pub async fn begin_snapshot(&self) -> Result<Tx, StoreError> {
         match self {
             Self::Sqlite(sqlite) => {
+                sqlite.noted.booked().await;
                 let reader = sqlite.reader_of_its_own().await?;
                 reader.execute_batch("BEGIN")?;
                 Ok(Tx(Some(Open::Sqlite(reader, None))))
@@ -288,6 +351,13 @@ impl std::fmt::Debug for Open {
 impl Tx {
     fn open(&mut self) -> Result<&mut Open, StoreError> {
         self.0.as_mut().ok_or(StoreError::Closed)
+    }
+
+    /// With the rows of lookups on SQLite.
+    fn looked_up(mut self, lookups: &[Lookup<'_>]) -> Result<(Self, Vec<Vec<Row>>), StoreError> {
+        let found = lookups.iter().map(|lookup| self.look_up(lookup));
+        let found = found.collect::<Result<_, _>>()?;
+        Ok((self, found))
     }
 
     /// The rows of a lookup on SQLite, where the transaction itself is alone.

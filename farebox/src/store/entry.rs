@@ -45,7 +45,7 @@ pub enum Attached {
 }
 
 /// What one caller wants done, all or none.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Entry {
     /// Operations on the ledger, linked: all or none.
     pub operations: Vec<Operation>,
@@ -148,6 +148,18 @@ impl Entry {
             charge.hold = Some(from);
         }
         moved
+    }
+
+    /// The same once its part of a lease is over.
+    pub(super) fn settled(&self) -> Self {
+        let attached = match &self.attached {
+            Some(Attached::LeasedCall(call, _)) => call.clone().map(Attached::Call),
+            attached => attached.clone(),
+        };
+        Self {
+            operations: self.operations.clone(),
+            attached,
+        }
     }
 
     /// Whose rows are locked: all that it changes is theirs.

@@ -10,6 +10,9 @@ pub enum StoreError {
     /// A row that must be unique is there already.
     #[error("a row with this key exists already: {0}")]
     Duplicate(String),
+    /// A row breaks a rule of its table's; nothing was written.
+    #[error("a row breaks a rule of its table: {0}")]
+    Invalid(String),
     /// The row has changed since it was read; nothing was written.
     #[error("the row has changed meanwhile: {0}")]
     Conflict(&'static str),
@@ -48,6 +51,9 @@ impl From<rusqlite::Error> for StoreError {
             Some(cause) if is_unique_violation(cause.extended_code) => {
                 Self::Duplicate(error.to_string())
             }
+            Some(cause) if cause.code == rusqlite::ErrorCode::ConstraintViolation => {
+                Self::Invalid(error.to_string())
+            }
             _ => Self::Database(error.to_string()),
         }
     }
@@ -66,6 +72,9 @@ impl From<tokio_postgres::Error> for StoreError {
         match error.as_db_error() {
             Some(cause) if *cause.code() == tokio_postgres::error::SqlState::UNIQUE_VIOLATION => {
                 Self::Duplicate(cause.to_string())
+            }
+            Some(cause) if cause.code().code().starts_with("23") => {
+                Self::Invalid(cause.to_string())
             }
             Some(cause) => Self::Database(cause.to_string()),
             None => Self::Database(error_chain(&error)),

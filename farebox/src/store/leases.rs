@@ -271,6 +271,25 @@ impl Leases {
         })
     }
 
+    /// Whether a posting of `charged` for a part can't be refused any more: the lease's hold is open, stays where it is
+    /// until whoever asks is done, and has it.
+    pub(super) fn covers(
+        &self,
+        part: Part,
+        hold: TransferId,
+        charged: Amount,
+        now: Timestamp,
+    ) -> bool {
+        let mut inner = self.lock();
+        let lease = inner.find(part.account, part.lease);
+        lease.is_some_and(|lease| {
+            let is_there = lease.hold == hold && lease.or.is_none() && !lease.is_changing;
+            let is_enough =
+                charged <= part.amount && part.amount <= lease.taken && lease.taken <= lease.held;
+            is_there && is_enough && now < lease.expires_at
+        })
+    }
+
     /// Sends `entry` by `send` and answers nothing, where the account has no lease. Otherwise, which is decided in the
     /// same moment, hands it back: no lease is sent between the look and the sending.
     pub(super) fn unless_leased(

@@ -80,6 +80,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "running_hours",
         include_str!("../../migrations/0016_running_hours.sql"),
     ),
+    (17, "noted", include_str!("../../migrations/0017_noted.sql")),
 ];
 
 /// The numbers of the migrations that do nothing on PostgreSQL.

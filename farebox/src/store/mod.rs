@@ -32,6 +32,7 @@ pub mod logs;
 pub mod lowered;
 pub mod markups;
 pub mod migrate;
+pub mod noted;
 mod pattern;
 #[cfg(test)]
 mod plans;
@@ -92,7 +93,14 @@ impl Store {
         }
         let committer = Committer::start(db.clone(), config.batch_max, clock, report)?;
         let store = Self { db, committer };
-        if matches!(*store.db, Db::Sqlite(_)) {
+        if let Db::Sqlite(sqlite) = &*store.db {
+            // What holds cover is booked before they are released.
+            sqlite.noted.take_up(&store.db).await?;
+            if !sqlite.noted.booked().await {
+                return Err(StoreError::Database(
+                    "what is settled can't be booked".to_owned(),
+                ));
+            }
             store.release_leases().await?;
         }
         Ok(store)

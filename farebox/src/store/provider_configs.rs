@@ -137,8 +137,8 @@ pub async fn for_call(
         provider.into(),
         alias.into(),
     ];
-    let found = db.query(sql, &params).await?.into_iter().map(config);
-    let found: Vec<_> = found.collect::<Result<_, _>>()?;
+    let found = db.query_for_call(sql, &params).await?;
+    let found: Vec<_> = found.into_iter().map(config).collect::<Result<_, _>>()?;
     // At most two: sorted by SQLite, they would cost it a table for every call.
     Ok(found.into_iter().max_by_key(|config| config.is_default))
 }

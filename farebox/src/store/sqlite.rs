@@ -3,7 +3,7 @@
 //! Statements run where they are called, not on a thread of their own: a point read out of the page
 //! cache takes microseconds, less than handing it over. Commits, which wait for the disk, are moved
 //! off the async threads by the callers that are on one, unless nobody else is there to be kept waiting
-//! (`Committer::put_or_do`).
+//! (`Committer::note_or_put`).
 
 use std::borrow::Cow;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -19,6 +19,7 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use crate::store::StoreError;
 use crate::store::bulk::Query;
 use crate::store::checkpoint::{self, Checkpoints, Pace};
+use crate::store::noted::Noted;
 use crate::store::readers::Readers;
 use crate::store::under_way::Counter;
 use crate::store::value::{Row, Value};
@@ -36,6 +37,7 @@ pub struct Sqlite {
     pub(super) readers: Arc<Readers>,
     pub(super) writer: Arc<AsyncMutex<Connection>>,
     pub(super) calls: Arc<Counter>,
+    pub(super) noted: Noted,
     /// A database in memory, for what is worth nothing after this process.
     volatile: Mutex<Connection>,
     /// Before the lock: it has the file open.
@@ -89,6 +91,7 @@ impl Sqlite {
             readers,
             writer: Arc::new(AsyncMutex::new(writer)),
             calls: Arc::default(),
+            noted: Noted::default(),
             volatile: Mutex::new(volatile),
             _checkpoints: None,
             _lock: lock,

@@ -83,6 +83,10 @@ impl Shop {
         Some(id)
     }
 
+    async fn call_or_die(&self, url: &str) -> LogId {
+        self.call(url, &chat("one two", false)).await.unwrap()
+    }
+
     /// Gives the gateway a spend rule that everything counts under.
     async fn count(&self) {
         let (running, url) = self.site.serve().await;
@@ -337,6 +341,43 @@ async fn under_load(engine: Engine) {
     assert!(charges.len() as u64 <= shop.provider.counts().requests);
 }
 
+/// Killed while one client calls again and again, whose settlements are noted, and booked a moment later.
+async fn one_after_the_other(engine: Engine) {
+    let Some(shop) = Shop::new(engine).await else {
+        return;
+    };
+    let (mut answered, mut were_noted) = (Vec::new(), 0);
+    for round in 0..4 {
+        let what = format!("{engine:?} round {round}");
+        let (running, url) = shop.site.serve().await;
+        // Often enough that there is a lease.
+        for _ in 0..5 {
+            let calls = (0..CLIENTS).map(|_| shop.call_or_die(&url));
+            answered.extend(join_all(calls).await);
+        }
+        let client = calls_on(&shop, &url, round);
+        let (finished, ()) = futures_util::join!(client, dies_soon(&shop, running));
+        assert!(!finished.is_empty(), "{what}");
+        answered.extend(finished);
+        let db = shop.site.beside();
+        let noted = db.query("SELECT seq FROM noted", &[]).await.unwrap();
+        were_noted += noted.len();
+        shop.site.books_are_right(&what).await;
+    }
+    assert_eq!(were_noted > 0, engine == Engine::Sqlite);
+    let (running, _) = shop.site.serve().await;
+    let (status, log) = running.terminate().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+    let db = shop.site.beside();
+    for id in &answered {
+        is_on_disk(&db, &shop, *id, "after a restart").await;
+    }
+    let charges = shop.charges("after a restart").await;
+    // The last of each round may have been on its way.
+    assert!((0..=4).contains(&(charges.len() - answered.len())));
+    shop.site.books_are_right("after a restart").await;
+}
+
 /// Calls until nobody answers any more, every other one as a stream.
 async fn calls_on(shop: &Shop, url: &str, number: usize) -> Vec<LogId> {
     let mut finished = Vec::new();
@@ -383,5 +424,6 @@ crashes![
     before_the_answer,
     in_the_middle_of_an_answer,
     right_after_an_answer,
+    one_after_the_other,
     under_load
 ];

@@ -1,6 +1,8 @@
 //! One group: what it concerns is read, the rules of the `ledger` crate are applied, and everything is written in one
 //! transaction. It decides nothing itself, and knows nobody who waits.
 
+use std::sync::Arc;
+
 use ledger::{
     AccountId, Amount, Balances, Book, Changes, Hold, HoldState, Limit, Operation, Timestamp,
 };
@@ -12,26 +14,36 @@ use crate::store::db::{Db, Tx};
 use crate::store::entry::{Attached, Entry};
 use crate::store::hours::{self, Hours};
 use crate::store::leases::Leases;
+use crate::store::noted::{self, Note};
 use crate::store::value::Value;
 use crate::store::{
     StoreError, auto_topups, charges, hold_requests, ledger_rows as rows, logs, reversals,
     spending, topups,
 };
 
-/// Commits a group. Where that fails, each entry is tried alone, so that one whose row clashes does
+/// Commits a group, after what is noted. Where that fails, each entry is tried alone, so that one whose row clashes does
 /// not take the others with it; a repeat is harmless, because the ids decide.
-pub(super) async fn commit(context: &Context, entries: &[&Entry]) -> Vec<Answer> {
-    let error = match try_group(context, entries).await {
-        Ok(answers) => return answers,
+pub(super) async fn commit(context: &Context, notes: &[Note], entries: &[&Entry]) -> Vec<Answer> {
+    let error = match try_group(context, notes, entries).await {
+        Ok(answers) => {
+            context.forget(notes);
+            return answers;
+        }
         Err(error) => error,
     };
-    if let [entry] = entries {
+    if let ([], [entry]) = (notes, entries) {
         return vec![alone_after(entry, error)];
     }
     tracing::warn!(%error, entries = entries.len(), "a group failed, its entries are tried one by one");
+    if let Err(error) = book_one_by_one(context, notes).await {
+        // Nothing is done before them.
+        let error = Arc::new(error);
+        let failed = || Err(CommitError::Store(error.clone()));
+        return std::iter::repeat_with(failed).take(entries.len()).collect();
+    }
     let mut answers = Vec::with_capacity(entries.len());
     for entry in entries {
-        let alone = try_group(context, &[entry]).await;
+        let alone = try_group(context, &[], &[entry]).await;
         answers.push(match alone.map(|mut answers| answers.pop()) {
             Ok(Some(answer)) => answer,
             Ok(None) => Err(StoreError::Closed.into()),
@@ -39,6 +51,25 @@ pub(super) async fn commit(context: &Context, entries: &[&Entry]) -> Vec<Answer>
         });
     }
     answers
+}
+
+/// Books notes each in a transaction of its own. One that clashes with what is there stays in its table, for the operator.
+async fn book_one_by_one(context: &Context, notes: &[Note]) -> Result<(), StoreError> {
+    for note in notes {
+        let alone = std::slice::from_ref(note);
+        match try_group(context, alone, &[]).await {
+            Ok(_) => {}
+            Err(
+                error
+                @ (StoreError::Duplicate(_) | StoreError::Invalid(_) | StoreError::Corrupt(_)),
+            ) => {
+                tracing::error!(%error, call = ?note.call(), "a settlement that was noted can't be booked");
+            }
+            Err(error) => return Err(error),
+        }
+        context.forget(alone);
+    }
+    Ok(())
 }
 
 /// What becomes of an entry that failed with no other beside it.
@@ -52,8 +83,14 @@ fn alone_after(entry: &Entry, error: StoreError) -> Answer {
     Err(error.into())
 }
 
-async fn try_group(context: &Context, entries: &[&Entry]) -> Result<Vec<Answer>, StoreError> {
-    let begun = begin(&context.db, entries).await?;
+async fn try_group(
+    context: &Context,
+    notes: &[Note],
+    entries: &[&Entry],
+) -> Result<Vec<Answer>, StoreError> {
+    let noted = notes.iter().map(|note| &note.entry);
+    let all: Vec<&Entry> = noted.chain(entries.iter().copied()).collect();
+    let begun = begin(&context.db, &all).await?;
     let (mut tx, mut book, mut buckets) = (begun.tx, begun.book, begun.buckets);
     // Read after the rows are locked, so that on a busy server no hold is posted past its expiry.
     let now = (context.clock)();
@@ -65,10 +102,12 @@ async fn try_group(context: &Context, entries: &[&Entry]) -> Result<Vec<Answer>,
     }
     let reserves = entries.iter().filter_map(|entry| entry.reserve());
     buckets.load(&mut tx, reserves, now).await?;
-    let mut answers = Vec::with_capacity(entries.len());
+    let times = notes.iter().map(|note| note.at);
+    let times = times.chain(std::iter::repeat(now));
+    let mut answers = Vec::with_capacity(all.len());
     let mut attached = Vec::new();
-    for entry in entries {
-        let answer = apply(&mut book, &mut buckets, entry, now);
+    for (entry, at) in all.iter().zip(times) {
+        let answer = apply(&mut book, &mut buckets, entry, at);
         if let (Ok(done), Some(row)) = (&answer, &entry.attached)
             && done.is_new()
         {
@@ -76,6 +115,8 @@ async fn try_group(context: &Context, entries: &[&Entry]) -> Result<Vec<Answer>,
         }
         answers.push(answer);
     }
+    let new = answers.split_off(notes.len());
+    noted::remove(&mut tx, booked(notes, &answers)).await?;
     let mut notes = Notes::default();
     for row in attached {
         write_attached(&mut tx, &mut notes, (&book, &context.leases), row, now).await?;
@@ -83,7 +124,19 @@ async fn try_group(context: &Context, entries: &[&Entry]) -> Result<Vec<Answer>,
     let counted = buckets.end(&mut tx).await?;
     let writes = writes(&book.take_changes(), begun.hours, notes, counted);
     tx.insert_and_commit(&writes).await?;
-    Ok(answers)
+    Ok(new)
+}
+
+/// The notes that are booked. One that is refused, which can't be, stays in its table, for the operator.
+fn booked<'a>(notes: &'a [Note], answers: &'a [Answer]) -> impl Iterator<Item = &'a Note> {
+    let answered = notes.iter().zip(answers);
+    answered.filter_map(|(note, answer)| match answer {
+        Ok(_) => Some(note),
+        Err(error) => {
+            tracing::error!(%error, call = ?note.call(), "a settlement that was noted is refused");
+            None
+        }
+    })
 }
 
 /// Applies one entry, all or none: what a call's rules leave first, then the book's own rules.
@@ -155,7 +208,7 @@ async fn begin(db: &Db, entries: &[&Entry]) -> Result<Begun, StoreError> {
         lookup(spending::SELECT, "account_id", spenders, Lock::No),
         lookup(buckets::SELECT_RESERVED, "id", ended, Lock::No),
     ];
-    let (tx, found) = db.begin_with(&lookups).await?;
+    let (tx, found) = db.begin_unbooked_with(&lookups).await?;
     let mut found = found.into_iter();
     let mut next = || found.next().unwrap_or_default();
     let mut book = Book::new();

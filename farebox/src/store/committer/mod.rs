@@ -21,6 +21,7 @@ pub use crate::store::entry::{Attached, Entry};
 use crate::store::leases::{self, End, Given, Leases, Part, Wanted};
 use crate::store::logs::NewCall;
 use crate::store::lowered::Lowered;
+use crate::store::noted::{Note, Noted};
 
 /// Why a group of operations did not happen.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -43,7 +44,7 @@ impl From<StoreError> for CommitError {
 }
 
 /// What has been done for an entry.
-struct Done {
+pub(super) struct Done {
     outcomes: Vec<Outcome>,
     /// What was reserved, where that was asked for.
     reserved: Option<Amount>,
@@ -58,9 +59,10 @@ impl Done {
 
 type Answer = Result<Done, CommitError>;
 
-struct Waiting {
-    entry: Entry,
-    reply: oneshot::Sender<Answer>,
+/// What somebody wants done, and how to tell that it is.
+pub(super) struct Waiting {
+    pub(super) entry: Entry,
+    pub(super) reply: oneshot::Sender<Answer>,
 }
 
 /// A handle on the committer; cheap to clone.
@@ -76,7 +78,7 @@ const A_MOMENT: Duration = Duration::from_millis(1);
 /// What the committer tells the metrics about one group.
 #[derive(Debug, Clone, Copy)]
 pub struct GroupReport {
-    /// Callers answered by this commit.
+    /// What was asked for that this commit has done, and settlements that were noted before.
     pub entries: usize,
     /// From the first statement to the commit.
     pub took: Duration,
@@ -98,6 +100,9 @@ impl Committer {
         report: impl Fn(GroupReport) + Send + Sync + 'static,
     ) -> Result<Self, StoreError> {
         let (queue, waiting) = mpsc::channel(group_max.max(1) * 4);
+        if let Db::Sqlite(sqlite) = &*db {
+            sqlite.noted.is_booked_by(queue.downgrade());
+        }
         let context = Arc::new(Context {
             db,
             clock,
@@ -205,7 +210,7 @@ impl Committer {
     }
 
     /// Settles a part of a lease: posts out of the lease's hold, wherever that is by then, and writes the call's rows. The
-    /// part is over with it; after an error it is not.
+    /// part is over with it; after an error it is not. Answers what the account has available, where anything was posted.
     ///
     /// # Errors
     /// As [`Committer::commit`].
@@ -214,7 +219,7 @@ impl Committer {
         part: Part,
         operations: Vec<Operation>,
         call: Option<Arc<NewCall>>,
-    ) -> Result<Vec<Outcome>, CommitError> {
+    ) -> Result<Option<Amount>, CommitError> {
         let entry = Entry {
             operations,
             attached: Some(Attached::LeasedCall(call, part)),
@@ -229,13 +234,13 @@ impl Committer {
                 return Err(CommitError::Refused(Refused { index: 0, refusal }));
             };
             tried.push(hold);
-            match self.put_or_do(entry.out_of(hold)).await {
+            match self.note_or_put(entry.out_of(hold)).await {
                 // It has been moved since.
                 Err(CommitError::Refused(Refused {
                     refusal: Refusal::HoldAlreadyVoided | Refusal::HoldNotFound,
                     ..
                 })) => {}
-                answer => return Ok(answer?.outcomes),
+                answer => return answer,
             }
         }
     }
@@ -291,19 +296,25 @@ impl Committer {
         received(answer).await
     }
 
-    /// Does what comes alone on this thread: where no other call is under way nobody is kept waiting by it, and handing
-    /// it over would take as long as the disk. On PostgreSQL a caller who leaves could end it half-way.
-    async fn put_or_do(&self, entry: Entry) -> Answer {
+    /// Notes or does what comes alone on this thread: where no other call is under way nobody is kept waiting by it, and
+    /// handing it over would take as long as the disk. On PostgreSQL a caller who leaves could end it half-way.
+    async fn note_or_put(&self, entry: Entry) -> Result<Option<Amount>, CommitError> {
+        let available = |done: Done| done.outcomes.first().and_then(|outcome| outcome.available);
         let context = &self.context;
         let is_alone = matches!(&*context.db, Db::Sqlite(sqlite) if sqlite.calls.count() == 1)
             && self.queue.capacity() == self.queue.max_capacity();
         let turn = is_alone.then(|| context.turn.try_lock().ok()).flatten();
         if turn.is_none() {
-            return self.put(entry).await;
+            return self.put(entry).await.map(available);
+        }
+        if let Some(noted) = note(context, &entry).await? {
+            return Ok(Some(noted));
         }
         let answer = do_group(context, &[&entry]).await.pop();
         context.lowered.add(entry.payers());
-        answer.unwrap_or_else(|| Err(StoreError::Closed.into()))
+        answer
+            .unwrap_or_else(|| Err(StoreError::Closed.into()))
+            .map(available)
     }
 
     async fn permit(&self) -> Result<mpsc::Permit<'_, Waiting>, CommitError> {
@@ -347,6 +358,39 @@ struct Context {
     turn: AsyncMutex<()>,
 }
 
+impl Context {
+    fn noted(&self) -> Option<&Noted> {
+        match &*self.db {
+            Db::Sqlite(sqlite) => Some(&sqlite.noted),
+            Db::Postgres(_) => None,
+        }
+    }
+
+    /// Comes back when what is noted has waited for long enough for others to book it.
+    async fn a_moment_after_a_note(&self) {
+        match self.noted() {
+            Some(noted) => noted.a_moment_after_one().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Where what is noted could not be booked.
+    fn try_again_in_a_moment(&self) {
+        if let Some(noted) = self.noted().filter(|noted| !noted.is_empty()) {
+            noted.ring();
+        }
+    }
+
+    /// Nobody has to book these any more.
+    fn forget(&self, notes: &[Note]) {
+        if let Some(noted) = self.noted() {
+            noted.forget(notes);
+        }
+        let payers = notes.iter().flat_map(|note| note.entry.payers());
+        self.lowered.add(payers);
+    }
+}
+
 impl std::fmt::Debug for Context {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Context").finish_non_exhaustive()
@@ -355,11 +399,17 @@ impl std::fmt::Debug for Context {
 
 async fn run(context: &Context, mut waiting: mpsc::Receiver<Waiting>, group_max: usize) {
     let mut group = Vec::with_capacity(group_max);
-    while waiting.recv_many(&mut group, group_max).await > 0 {
+    loop {
+        let come = tokio::select! {
+            biased;
+            come = waiting.recv_many(&mut group, group_max) => come,
+            () = context.a_moment_after_a_note() => 1,
+        };
         let entries: Vec<&Entry> = group.iter().map(|one| &one.entry).collect();
         let turn = context.turn.lock().await;
         let answers = do_group(context, &entries).await;
         drop(turn);
+        context.try_again_in_a_moment();
         let mut lowered = Vec::new();
         for (one, answer) in group.drain(..).zip(answers) {
             if answer.is_ok() {
@@ -370,15 +420,39 @@ async fn run(context: &Context, mut waiting: mpsc::Receiver<Waiting>, group_max:
         }
         // After the answers, so that nobody waits for it.
         context.lowered.add(lowered);
+        if come == 0 {
+            return;
+        }
     }
+}
+
+/// Notes a settlement that nothing can refuse any more; answers what its account has available.
+async fn note(context: &Context, entry: &Entry) -> Result<Option<Amount>, StoreError> {
+    let (Db::Sqlite(sqlite), Some((part, Some(hold), charged))) = (&*context.db, entry.part())
+    else {
+        return Ok(None);
+    };
+    let now = (context.clock)();
+    if !sqlite.noted.has_room() || !context.leases.covers(part, hold, charged, now) {
+        return Ok(None);
+    }
+    let noted = sqlite.noted.note(&context.db, entry, now).await?;
+    if noted.is_some() {
+        context.leases.settled(part, Some(hold), charged);
+    }
+    Ok(noted)
 }
 
 /// Commits a group, and notes what has become of leases before anybody is answered.
 async fn do_group(context: &Context, entries: &[&Entry]) -> Vec<Answer> {
+    let notes = context.noted().map_or_else(Vec::new, Noted::waiting);
+    if entries.is_empty() && notes.is_empty() {
+        return Vec::new();
+    }
     let begun = Instant::now();
-    let answers = group::commit(context, entries).await;
+    let answers = group::commit(context, &notes, entries).await;
     (context.report)(GroupReport {
-        entries: entries.len(),
+        entries: notes.len() + entries.len(),
         took: begun.elapsed(),
     });
     for (entry, answer) in entries.iter().zip(&answers) {

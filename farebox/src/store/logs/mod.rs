@@ -254,7 +254,7 @@ impl Rows {
         }
         counted.new = counted.new.saturating_add(1);
         let metadata = Metadata::clean(&new.metadata);
-        self.logs.push(log_values(of, new, &metadata));
+        self.logs.push(values(of, new, &metadata));
         self.metadata.extend(metadata.rows(of.id, of.gateway));
         Ok(())
     }
@@ -274,7 +274,13 @@ async fn stored_count(tx: &mut Tx, gateway: i64) -> Result<i64, StoreError> {
     row.map_or(Ok(0), |mut row| row.int())
 }
 
-fn log_values(of: &NewCall, new: &NewLog, metadata: &Metadata) -> Vec<Value> {
+/// How many of a row's columns say whose it is, and how many there are at its end for the bodies; [`new_log`] reads what
+/// stands in between.
+pub(super) const OWN: usize = 3;
+pub(super) const BODIES: usize = 2;
+
+/// A log's row as [`INSERT`] writes it.
+pub(super) fn values(of: &NewCall, new: &NewLog, metadata: &Metadata) -> Vec<Value> {
     let call = &new.call;
     let text = |text: &Option<String>, max| Value::from(text.as_deref().map(|text| cut(text, max)));
     let payloads = new.payloads.as_ref();
@@ -325,10 +331,10 @@ pub(super) fn cut(text: &str, max: usize) -> String {
 }
 
 /// A caller's notes as they are kept.
-pub(super) struct Metadata(BTreeMap<String, Json>);
+pub(in crate::store) struct Metadata(BTreeMap<String, Json>);
 
 impl Metadata {
-    pub(super) fn clean(metadata: &BTreeMap<String, Json>) -> Self {
+    pub(in crate::store) fn clean(metadata: &BTreeMap<String, Json>) -> Self {
         let entries = metadata.iter().filter_map(|(key, value)| {
             let value = match value {
                 Json::String(text) => Json::String(cut(text, VALUE_MAX)),
@@ -363,6 +369,29 @@ impl Metadata {
             ]
         })
     }
+}
+
+/// A log out of its columns; its gateway's limit and its bodies stand in `more`.
+///
+/// # Errors
+/// [`StoreError::Corrupt`].
+pub(super) fn new_log(mut row: Row, mut more: Row) -> Result<NewLog, StoreError> {
+    let call = call(&mut row)?;
+    let metadata = row.opt_text()?.map(|text| serde_json::from_str(&text));
+    let metadata = metadata
+        .transpose()
+        .map_err(|error| StoreError::corrupt(format!("a log's metadata: {error}")))?;
+    let stop_at = more.opt_int()?;
+    let payloads = Payloads {
+        request: more.opt_bytes()?.map(Body),
+        response: more.opt_bytes()?.map(Body),
+    };
+    Ok(NewLog {
+        call,
+        metadata: metadata.unwrap_or_default(),
+        payloads: Some(payloads),
+        stop_at,
+    })
 }
 
 fn log(mut row: Row) -> Result<Log, StoreError> {

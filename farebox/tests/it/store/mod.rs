@@ -7,6 +7,7 @@ mod keys;
 mod leases;
 pub mod logs;
 pub mod money;
+mod noted;
 mod one_process;
 mod rates;
 mod reads;
