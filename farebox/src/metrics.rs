@@ -125,7 +125,7 @@ impl Metrics {
             "Attempts at a job that failed",
             self.job_failures.clone(),
         );
-        let help = "Callers answered by one commit of the ledger";
+        let help = "Entries that one commit of the ledger has written";
         all.register("ledger_group_entries", help, self.group_entries.clone());
         let help = "Time of one commit of the ledger";
         all.register_with_unit("ledger_group", help, seconds(), self.group_seconds.clone());
