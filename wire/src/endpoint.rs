@@ -1,6 +1,6 @@
-//! Which API a path belongs to, and what a provider does differently in it.
-//!
-//! What providers differ in is data: a line of [`DIALECTS`] each. No code elsewhere asks who a provider is.
+//! Which API a path belongs to.
+
+use crate::dialect::Dialect;
 
 /// A format of requests and answers.
 #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
@@ -72,13 +72,11 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// The API behind a POST to that path of that provider (a slug of the contract's section 6, or
-    /// `custom-…`), the path with or without a leading slash and with or without a query. `None` where it
-    /// is none that is metered: files, batches, lists of models.
-    pub fn find(provider: &str, path: &str) -> Option<Self> {
+    /// The API behind a POST to that path of a provider that speaks this dialect. The path may have a leading
+    /// slash and a query. `None` for an unmetered path: files, batches, lists of models.
+    pub fn find(dialect: Dialect, path: &str) -> Option<Self> {
         let path = path.split(['?', '#']).next().unwrap_or_default();
         let path = path.trim_matches('/');
-        let dialect = Dialect::of(provider);
         if let Some((api, stream, model)) = google(path) {
             let (model, stream) = (Some(model.to_owned()), Some(stream));
             return Some(Self {
@@ -139,162 +137,4 @@ fn google(path: &str) -> Option<(Api, bool, &str)> {
         _ => return None,
     };
     is_model.then_some((api, stream, model))
-}
-
-/// Where reasoning tokens are counted.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Reasoning {
-    /// Among the completion's.
-    Inside,
-    /// Beside them.
-    Beside,
-    /// Beside them, as far as the total is more than its other parts; among them otherwise.
-    ByTotal,
-}
-
-/// Who makes the usage come in a stream.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(crate) enum StreamUsage {
-    /// Whoever sets `stream_options.include_usage`.
-    OnRequest,
-    /// Nobody: it always comes.
-    Always,
-}
-
-/// Whether a chat searches the web, apart from tools.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Searches {
-    Never,
-    /// Once, where the request has options for it or the model is made for it. Its usage doesn't say.
-    OnceIfAsked,
-    /// As often as it likes. Its usage says.
-    Always,
-}
-
-/// What a provider does in its own way, where it speaks somebody else's format.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Dialect {
-    /// What a chat's output limit is called, where none is given yet.
-    pub(crate) limit_name: &'static str,
-    pub(crate) stream_usage: StreamUsage,
-    pub(crate) reasoning: Reasoning,
-    pub(crate) searches: Searches,
-    /// The shortest sound that is charged for.
-    pub(crate) audio_ms_min: u64,
-    /// Which segment of the path is the model's name.
-    pub(crate) model_segment: Option<usize>,
-    /// What OpenAI's chat has and this one refuses, or overlooks.
-    pub(crate) unknown: &'static [&'static str],
-}
-
-/// What is assumed of a server that nobody knows: it does as OpenAI's first chat API did.
-const CUSTOM: Dialect = Dialect {
-    limit_name: "max_tokens",
-    stream_usage: StreamUsage::OnRequest,
-    reasoning: Reasoning::Inside,
-    searches: Searches::Never,
-    audio_ms_min: 0,
-    model_segment: None,
-    unknown: &[],
-};
-
-const OPENAI: Dialect = Dialect {
-    limit_name: "max_completion_tokens",
-    searches: Searches::OnceIfAsked,
-    ..CUSTOM
-};
-
-/// By the slug.
-const DIALECTS: &[(&str, Dialect)] = &[
-    ("openai", OPENAI),
-    (
-        "azure-openai",
-        Dialect {
-            // `{resource}/{deployment}/chat/completions`
-            model_segment: Some(1),
-            ..OPENAI
-        },
-    ),
-    (
-        "grok",
-        Dialect {
-            limit_name: "max_completion_tokens",
-            stream_usage: StreamUsage::Always,
-            reasoning: Reasoning::ByTotal,
-            ..CUSTOM
-        },
-    ),
-    (
-        "groq",
-        Dialect {
-            limit_name: "max_completion_tokens",
-            stream_usage: StreamUsage::Always,
-            // "Minimum billed length: 10 seconds" (Groq's docs, Speech to Text).
-            audio_ms_min: 10_000,
-            ..CUSTOM
-        },
-    ),
-    (
-        "deepseek",
-        Dialect {
-            // It reads `max_tokens` alone (DeepSeek's docs, "Create Chat Completion").
-            unknown: &["max_completion_tokens"],
-            ..CUSTOM
-        },
-    ),
-    ("fireworks", CUSTOM),
-    ("cohere", CUSTOM),
-    (
-        "google-ai-studio",
-        Dialect {
-            reasoning: Reasoning::ByTotal,
-            ..CUSTOM
-        },
-    ),
-    ("anthropic", CUSTOM),
-    (
-        "mistral",
-        Dialect {
-            stream_usage: StreamUsage::Always,
-            // 422, `extra_forbidden` (github.com/openai/openai-agents-python/issues/442).
-            unknown: &["stream_options", "max_completion_tokens"],
-            ..CUSTOM
-        },
-    ),
-    (
-        "perplexity-ai",
-        Dialect {
-            stream_usage: StreamUsage::Always,
-            reasoning: Reasoning::Beside,
-            searches: Searches::Always,
-            ..CUSTOM
-        },
-    ),
-    (
-        "cerebras",
-        Dialect {
-            limit_name: "max_completion_tokens",
-            stream_usage: StreamUsage::Always,
-            ..CUSTOM
-        },
-    ),
-    (
-        "openrouter",
-        Dialect {
-            stream_usage: StreamUsage::Always,
-            ..CUSTOM
-        },
-    ),
-];
-
-impl Dialect {
-    fn of(provider: &str) -> Self {
-        let known = DIALECTS.iter().find(|(slug, _)| *slug == provider);
-        known.map_or(CUSTOM, |(_, dialect)| *dialect)
-    }
-
-    fn model_in_path(self, path: &str) -> Option<String> {
-        let segment = path.split('/').nth(self.model_segment?)?;
-        Some(segment.to_owned())
-    }
 }

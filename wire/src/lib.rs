@@ -25,6 +25,7 @@ mod anthropic;
 mod asked;
 mod cohere;
 pub mod compat;
+mod dialect;
 mod endpoint;
 mod form;
 mod gemini;
@@ -38,6 +39,7 @@ mod tally;
 mod used;
 
 pub use asked::{Asked, Input, Unreadable};
+pub use dialect::Dialect;
 pub use endpoint::{Api, Endpoint};
 pub use observer::Observer;
 pub use request::{Change, ask, change, without};

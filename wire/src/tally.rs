@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ledger::{Basis, Term, Terms, Unit, Usage};
 
 use crate::asked::Asked;
-use crate::endpoint::{Api, Dialect, Endpoint, Searches};
+use crate::dialect::{Dialect, Searches};
+use crate::endpoint::{Api, Endpoint};
 use crate::json::Json;
 use crate::reading::term_value;
 use crate::used::{Also, Report};

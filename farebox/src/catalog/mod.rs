@@ -33,8 +33,7 @@ pub use limits::output_tokens_max;
 pub use live::{Live, Reloaded};
 pub use model::{Model, Part, PriceError, Priced};
 pub use providers::{
-    Api, BaseUrl, Cached, Credential, PathError, Provider, StreamUsage, custom_provider, provider,
-    providers,
+    Api, BaseUrl, Cached, Credential, PathError, Provider, custom_provider, provider, providers,
 };
 pub use rate::{per, text as published};
 pub use tokenizer::{Tokenizer, has_tokenizer, tokenizer};

@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use wire::Dialect;
+
 /// A provider.
 #[derive(Clone, Debug)]
 pub struct Provider {
@@ -28,8 +30,8 @@ pub struct Provider {
     pub has_responses: bool,
     /// Headers that it insists on and that clients of other APIs don't send.
     pub headers: &'static [(&'static str, &'static str)],
-    /// When it tells a stream's usage.
-    pub stream_usage: StreamUsage,
+    /// How it departs from the formats that it speaks.
+    pub dialect: Dialect,
     /// Where its usage counts cached tokens.
     pub cached: Cached,
 }
@@ -69,15 +71,6 @@ pub enum Api {
     Anthropic,
     /// Gemini's.
     Gemini,
-}
-
-/// When a stream in OpenAI's format tells its usage.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub enum StreamUsage {
-    /// When it is asked to, by `stream_options.include_usage`.
-    Asked,
-    /// By itself. Some of these refuse a call that asks.
-    Always,
 }
 
 /// Where a provider's usage counts the tokens that it has read from a cache, or written to one.
@@ -120,7 +113,7 @@ const fn like_openai(
     name: &'static str,
     base: &'static str,
     root: &'static str,
-    stream_usage: StreamUsage,
+    dialect: Dialect,
 ) -> Provider {
     Provider {
         slug,
@@ -132,7 +125,7 @@ const fn like_openai(
         openai_root: Some(root),
         has_responses: false,
         headers: &[],
-        stream_usage,
+        dialect,
         cached: Cached::Inside,
     }
 }
@@ -145,7 +138,7 @@ static PROVIDERS: &[Provider] = &[
             "OpenAI",
             "https://api.openai.com/",
             "v1/",
-            StreamUsage::Asked,
+            Dialect::OPENAI,
         )
     },
     Provider {
@@ -159,7 +152,7 @@ static PROVIDERS: &[Provider] = &[
             "Anthropic",
             "https://api.anthropic.com/",
             "",
-            StreamUsage::Always,
+            Dialect::ANTHROPIC,
         )
     },
     Provider {
@@ -175,19 +168,13 @@ static PROVIDERS: &[Provider] = &[
             "Google AI Studio",
             "https://generativelanguage.googleapis.com/",
             "v1beta/openai/",
-            StreamUsage::Always,
+            Dialect::GEMINI,
         )
     },
     Provider {
         aliases: &["xai"],
         has_responses: true,
-        ..like_openai(
-            "grok",
-            "xAI",
-            "https://api.x.ai/",
-            "v1/",
-            StreamUsage::Always,
-        )
+        ..like_openai("grok", "xAI", "https://api.x.ai/", "v1/", Dialect::GROK)
     },
     Provider {
         has_responses: true,
@@ -196,7 +183,7 @@ static PROVIDERS: &[Provider] = &[
             "Groq",
             "https://api.groq.com/openai/v1/",
             "",
-            StreamUsage::Asked,
+            Dialect::GROQ,
         )
     },
     like_openai(
@@ -204,14 +191,14 @@ static PROVIDERS: &[Provider] = &[
         "DeepSeek",
         "https://api.deepseek.com/",
         "",
-        StreamUsage::Asked,
+        Dialect::DEEPSEEK,
     ),
     like_openai(
         "mistral",
         "Mistral",
         "https://api.mistral.ai/",
         "v1/",
-        StreamUsage::Always,
+        Dialect::MISTRAL,
     ),
     Provider {
         aliases: &["perplexity"],
@@ -220,7 +207,7 @@ static PROVIDERS: &[Provider] = &[
             "Perplexity",
             "https://api.perplexity.ai/",
             "",
-            StreamUsage::Always,
+            Dialect::PERPLEXITY,
         )
     },
     like_openai(
@@ -228,7 +215,7 @@ static PROVIDERS: &[Provider] = &[
         "Cerebras",
         "https://api.cerebras.ai/",
         "v1/",
-        StreamUsage::Always,
+        Dialect::CEREBRAS,
     ),
     Provider {
         has_responses: true,
@@ -237,7 +224,7 @@ static PROVIDERS: &[Provider] = &[
             "OpenRouter",
             "https://openrouter.ai/api/",
             "v1/",
-            StreamUsage::Always,
+            Dialect::OPENROUTER,
         )
     },
     Provider {
@@ -247,7 +234,7 @@ static PROVIDERS: &[Provider] = &[
             "Fireworks",
             "https://api.fireworks.ai/inference/v1/",
             "",
-            StreamUsage::Always,
+            Dialect::COMPATIBLE,
         )
     },
     like_openai(
@@ -255,12 +242,18 @@ static PROVIDERS: &[Provider] = &[
         "Cohere",
         "https://api.cohere.com/",
         "compatibility/v1/",
-        StreamUsage::Always,
+        Dialect::COMPATIBLE,
     ),
     Provider {
         base: BaseUrl::AzureOpenAi,
         credentials: &[header("api-key"), BEARER],
-        ..like_openai("azure-openai", "Azure OpenAI", "", "", StreamUsage::Asked)
+        ..like_openai(
+            "azure-openai",
+            "Azure OpenAI",
+            "",
+            "",
+            Dialect::AZURE_OPENAI,
+        )
     },
 ];
 
@@ -273,7 +266,7 @@ static CUSTOM: Provider = Provider {
         "A provider of the account's own",
         "",
         "",
-        StreamUsage::Asked,
+        Dialect::COMPATIBLE,
     )
 };
 

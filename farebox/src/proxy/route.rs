@@ -86,7 +86,7 @@ pub fn route(call: &Call) -> Result<Option<Route>, ProxyError> {
     if call.method != http::Method::POST {
         return Ok(None);
     }
-    let Some(endpoint) = Endpoint::find(&call.target.slug, &call.path) else {
+    let Some(endpoint) = Endpoint::find(call.target.provider.dialect, &call.path) else {
         return Ok(None);
     };
     let asked = ask(call, &endpoint, &mut |_| ());

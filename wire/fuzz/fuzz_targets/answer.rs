@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wire::{Endpoint, Observer, Used};
+use wire::{Dialect, Endpoint, Observer, Used};
 
 const PATHS: &[&str] = &[
     "v1/chat/completions",
@@ -19,7 +19,6 @@ const PATHS: &[&str] = &[
     "v2/chat",
     "v2/rerank",
 ];
-const PROVIDERS: &[&str] = &["openai", "grok", "groq", "perplexity-ai", "custom-x"];
 const KINDS: &[&str] = &["text/event-stream", "application/json", "audio/mpeg"];
 
 fn pick<'a>(list: &[&'a str], number: u8) -> &'a str {
@@ -30,9 +29,14 @@ fn pick<'a>(list: &[&'a str], number: u8) -> &'a str {
         .unwrap_or_default()
 }
 
+fn dialect(number: u8) -> Option<Dialect> {
+    let place = usize::from(number).checked_rem(Dialect::ALL.len())?;
+    Dialect::ALL.get(place).copied()
+}
+
 fn used(head: [u8; 3], pieces: [&[u8]; 2]) -> Option<Used> {
     let [provider, path, kind] = head;
-    let endpoint = Endpoint::find(pick(PROVIDERS, provider), pick(PATHS, path))?;
+    let endpoint = Endpoint::find(dialect(provider)?, pick(PATHS, path))?;
     let request = b"{\"model\":\"m\",\"stream\":true,\"n\":2,\"input\":\"x\"}";
     let asked = wire::ask(&endpoint, "application/json", request, &mut |_| {}).ok()?;
     let mut observer = Observer::new(&endpoint, &asked, pick(KINDS, kind));

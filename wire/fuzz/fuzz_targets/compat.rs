@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wire::Endpoint;
+use wire::{Dialect, Endpoint};
 use wire::compat::{Stream, Target, answer, request};
 
 fn streamed(target: Target, pieces: [&[u8]; 2]) -> Vec<u8> {
@@ -17,9 +17,9 @@ fn streamed(target: Target, pieces: [&[u8]; 2]) -> Vec<u8> {
 fuzz_target!(|input: (usize, Vec<u8>)| {
     let (cut, bytes) = input;
     let (first, second) = bytes.split_at(cut.checked_rem(bytes.len()).unwrap_or_default());
-    for (target, provider) in [
-        (Target::Anthropic, "anthropic"),
-        (Target::Gemini, "google-ai-studio"),
+    for (target, dialect) in [
+        (Target::Anthropic, Dialect::ANTHROPIC),
+        (Target::Gemini, Dialect::GEMINI),
     ] {
         assert_eq!(
             streamed(target, [&bytes, b""]),
@@ -30,7 +30,7 @@ fuzz_target!(|input: (usize, Vec<u8>)| {
         };
         let _ = answer(target, text, 1);
         if let Ok(sent) = request(target, text, "m", 5) {
-            let endpoint = Endpoint::find(provider, &sent.path);
+            let endpoint = Endpoint::find(dialect, &sent.path);
             let json = "application/json";
             let body = sent.body.as_bytes();
             let asked = endpoint.map(|endpoint| wire::ask(&endpoint, json, body, &mut |_| {}));

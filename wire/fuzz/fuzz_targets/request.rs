@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wire::{Change, Endpoint};
+use wire::{Change, Dialect, Endpoint};
 
 const PATHS: &[&str] = &[
     "v1/chat/completions",
@@ -21,7 +21,7 @@ const PATHS: &[&str] = &[
 
 fuzz_target!(|bytes: &[u8]| {
     for path in PATHS {
-        let Some(endpoint) = Endpoint::find("openai", path) else {
+        let Some(endpoint) = Endpoint::find(Dialect::OPENAI, path) else {
             continue;
         };
         let form = "multipart/form-data; boundary=b";

@@ -3,7 +3,7 @@
 use ledger::{Basis, Term, Unit, Usage};
 
 use crate::asked::Unreadable;
-use crate::endpoint::{Dialect, Searches, StreamUsage};
+use crate::dialect::{Dialect, Searches, StreamUsage};
 use crate::json::skim::Shape;
 use crate::json::{Json, Object};
 use crate::openai::{content, usage};

@@ -2,7 +2,7 @@
 
 use ledger::{Basis, Unit, Usage};
 
-use crate::endpoint::{Dialect, Reasoning};
+use crate::dialect::{Dialect, Reasoning};
 use crate::json::{Json, Object};
 use crate::used::split;
 

@@ -12,8 +12,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
+use wire::Asked;
 use wire::compat::{Stream, Target, Untranslatable, alike, answer, request};
-use wire::{Asked, Endpoint};
 
 const CREATED: u64 = 1_763_900_000;
 const MODELS: [(Target, &str, &str, &str); 2] = [
@@ -61,7 +61,7 @@ fn pretty(json: &str) -> String {
 }
 
 fn asked(provider: &str, path: &str, body: &str) -> Asked {
-    let endpoint = Endpoint::find(provider, path).unwrap();
+    let endpoint = crate::dialects::endpoint(provider, path).unwrap();
     wire::ask(&endpoint, "application/json", body.as_bytes(), &mut |_| {}).unwrap()
 }
 
@@ -281,7 +281,7 @@ fn who_speaks_an_older_state_of_the_format_is_spoken_to_in_it() {
             r#"{"max_tokens":9,"stream_options":{"include_usage": true},"n":1.0}"#,
         ),
     ] {
-        let endpoint = Endpoint::find(provider, "chat/completions").unwrap();
+        let endpoint = crate::dialects::endpoint(provider, "chat/completions").unwrap();
         assert_eq!(
             alike(&endpoint, body).as_deref(),
             Ok(expected),

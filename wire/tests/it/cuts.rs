@@ -66,7 +66,7 @@ fn a_cut_stream_is_estimated_from_what_came() {
 }
 
 fn observer(provider: &str, path: &str, content_type: &str) -> Observer {
-    let endpoint = Endpoint::find(provider, path).unwrap();
+    let endpoint = crate::dialects::endpoint(provider, path).unwrap();
     let asked = asked(&endpoint);
     Observer::new(&endpoint, &asked, content_type)
 }
@@ -156,7 +156,7 @@ proptest! {
         path in prop::sample::select(PATHS),
         bytes in prop_oneof![nearly_json(), prop::collection::vec(any::<u8>(), 0..500)],
     ) {
-        let endpoint = Endpoint::find("openai", path).unwrap();
+        let endpoint = crate::dialects::endpoint("openai", path).unwrap();
         let _ = wire::ask(&endpoint, "application/json", &bytes, &mut |_| {});
         let _ = wire::ask(&endpoint, "multipart/form-data; boundary=\"{\"", &bytes, &mut |_| {});
         if let Ok(body) = str::from_utf8(&bytes) {

@@ -1,6 +1,6 @@
 //! Requests that are changed: what is asked for is there, and every other byte is as it was.
 
-use wire::{Change, Endpoint, Unreadable, change, without};
+use wire::{Change, Unreadable, change, without};
 
 use crate::golden::cases;
 
@@ -13,7 +13,7 @@ fn limit(limit: u64) -> Change<'static> {
 
 #[track_caller]
 fn check(provider: &str, path: &str, wanted: Change<'_>, body: &str, expected: &str) {
-    let endpoint = Endpoint::find(provider, path).unwrap();
+    let endpoint = crate::dialects::endpoint(provider, path).unwrap();
     assert_eq!(change(&endpoint, body, wanted).as_deref(), Ok(expected));
 }
 
@@ -142,7 +142,7 @@ fn an_empty_request_takes_every_change() {
 
 #[test]
 fn what_could_mean_two_things_is_refused() {
-    let endpoint = Endpoint::find("openai", CHAT).unwrap();
+    let endpoint = crate::dialects::endpoint("openai", CHAT).unwrap();
     let ask = |body: &str| wire::ask(&endpoint, "application/json", body.as_bytes(), &mut |_| {});
     let twice = r#"{"max_tokens":1,"max_tokens":100000}"#;
     let repeated = Unreadable::Repeated("max_tokens".to_owned());
@@ -157,7 +157,7 @@ fn what_could_mean_two_things_is_refused() {
     for body in ["", "[]", "{", "\"x\"", "{}x", "{\"a\":1,}"] {
         assert_eq!(ask(body).unwrap_err(), Unreadable::NoObject, "{body}");
     }
-    let gemini = Endpoint::find("google-ai-studio", GEMINI).unwrap();
+    let gemini = crate::dialects::endpoint("google-ai-studio", GEMINI).unwrap();
     let ask = |body: &str| wire::ask(&gemini, "application/json", body.as_bytes(), &mut |_| {});
     for body in [
         r#"{"generationConfig":{},"generation_config":{"maxOutputTokens":9}}"#,

@@ -1,7 +1,5 @@
 //! Which API a path belongs to.
 
-use wire::Endpoint;
-
 #[test]
 fn paths_of_the_providers() {
     let table = "
@@ -54,7 +52,7 @@ fn paths_of_the_providers() {
     ";
     for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let told = match Endpoint::find(words[0], words[1]) {
+        let told = match crate::dialects::endpoint(words[0], words[1]) {
             None => "-".to_owned(),
             Some(endpoint) => {
                 let stream = (endpoint.stream == Some(true)).then_some("stream".to_owned());

@@ -107,7 +107,7 @@ fn case(root: &Path, stem: &Path) -> Case {
     let target = request.first.strip_prefix("POST ").unwrap();
     let (provider, path) = target.split_once('/').unwrap();
     let name = stem.strip_prefix(root).unwrap().display().to_string();
-    let endpoint = Endpoint::find(provider, path);
+    let endpoint = crate::dialects::endpoint(provider, path);
     Case {
         endpoint: endpoint.unwrap_or_else(|| panic!("{name}: {target} is no endpoint")),
         name,

@@ -5,6 +5,7 @@
 
 mod compat;
 mod cuts;
+mod dialects;
 mod edits;
 mod endpoint;
 mod golden;

@@ -23,7 +23,7 @@ fn usage(quantities: &[(Unit, u64)]) -> Usage {
 #[test]
 fn a_guess_is_what_the_request_shows() {
     let asked = |path: &str, body: &str| {
-        let endpoint = wire::Endpoint::find("openai", path).unwrap();
+        let endpoint = crate::dialects::endpoint("openai", path).unwrap();
         wire::ask(&endpoint, "application/json", body.as_bytes(), &mut |_| {}).unwrap()
     };
     let chat = asked(

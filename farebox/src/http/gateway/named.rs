@@ -154,7 +154,7 @@ impl Named {
     }
 
     fn endpoint(&self, path: &str) -> Result<Endpoint, ProxyError> {
-        let endpoint = Endpoint::find(&self.target.slug, path);
+        let endpoint = Endpoint::find(self.target.provider.dialect, path);
         endpoint.ok_or_else(|| bad_format("There is no such API"))
     }
 
