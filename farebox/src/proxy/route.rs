@@ -64,19 +64,30 @@ pub struct Bound {
     pub card: Card,
     /// What is added to them.
     pub markup: Markup,
-    /// What it uses at most, without what it writes.
+    /// The most that it uses, without its output.
     pub input: Usage,
-    /// What it writes, as the dearest that it may be; none where it writes no tokens.
+    /// What it uses before its first output token, as a rule: the part of `input` that the first hold of a
+    /// streamed call covers.
+    pub likely_input: Usage,
+    /// The dearest output unit that it may use; `None` if it writes no tokens.
     pub output: Option<Unit>,
-    /// The output limit that the bound is made with.
+    /// The output limit of each answer, in tokens.
     pub limit: u64,
+    /// How many of these tokens the first hold of a streamed call covers, for each answer.
+    pub likely_limit: u64,
     /// How many answers, each up to the limit.
     pub choices: u64,
-    /// What it costs at most.
+    /// The ceiling of its cost.
     pub most: Amount,
-    /// What it costs with the least output that it can be asked for.
+    /// The cost of `likely_input` and `likely_limit`: what a streamed call holds at its start.
+    /// `least <= likely <= most`.
+    pub likely: Amount,
+    /// The cost with the least output that can be requested.
     pub least: Amount,
 }
+
+/// Output tokens that the first hold of a streamed call covers, for each answer.
+const OUTPUT_TOKENS_LIKELY: u64 = 8192;
 
 /// Reads what a call asks for; nothing where its path is none that is metered.
 ///
@@ -156,27 +167,27 @@ impl Route {
         let limit = self.asked.output_limit.or_else(known);
         let limit = limit.unwrap_or(OUTPUT_TOKENS_MAX);
         let choices = self.asked.choices.max(1);
-        let cost = |limit: u64| {
-            let mut usage = input.clone();
-            if let Some(unit) = output {
-                usage.add(unit, limit.saturating_mul(choices));
-            }
-            let charged = charge(&card, &model.charged(&usage), markup);
-            charged.map(|charge| charge.amount).map_err(unpriced)
-        };
-        let least = cost(self.asked.output_limit_min.min(limit))?;
-        let most = cost(limit)?;
-        Ok(Bound {
+        let likely_limit = limit.min(OUTPUT_TOKENS_LIKELY.max(self.asked.output_limit_min));
+        let mut bound = Bound {
             model,
             card,
             markup,
+            likely_input: input.clone(),
             input,
             output,
             limit,
+            likely_limit,
             choices,
-            most,
-            least,
-        })
+            most: Amount::ZERO,
+            likely: Amount::ZERO,
+            least: Amount::ZERO,
+        };
+        let tokens = |limit: u64| limit.saturating_mul(choices);
+        bound.least = bound.cost(&bound.input, tokens(self.asked.output_limit_min.min(limit)))?;
+        bound.most = bound.cost(&bound.input, tokens(limit))?;
+        let likely = bound.cost(&bound.likely_input, bound.likely_output())?;
+        bound.likely = likely.max(bound.least).min(bound.most);
+        Ok(bound)
     }
 
     /// The most that the call uses besides what it writes.
@@ -236,6 +247,25 @@ impl Route {
 }
 
 impl Bound {
+    /// The cost of that input with that many output tokens over all answers, by the call's card and markup. A hold
+    /// that is extended while the call runs is extended to this, and never needs to be above [`Bound::most`].
+    ///
+    /// # Errors
+    /// [`codes::NO_PRICE`] if a unit has no rate.
+    pub fn cost(&self, input: &Usage, output_tokens: u64) -> Result<Amount, ProxyError> {
+        let mut usage = input.clone();
+        if let Some(unit) = self.output {
+            usage.add(unit, output_tokens);
+        }
+        let charged = charge(&self.card, &self.model.charged(&usage), self.markup);
+        charged.map(|charge| charge.amount).map_err(unpriced)
+    }
+
+    /// The output tokens over all answers that [`Bound::likely`] covers.
+    pub fn likely_output(&self) -> u64 {
+        self.likely_limit.saturating_mul(self.choices)
+    }
+
     /// The output limit that `held` pays for, where it is lower than the one that the call has.
     ///
     /// # Errors
