@@ -7,9 +7,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use axum::serve::Listener;
-use http::{Method, Request, StatusCode, Uri};
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -167,13 +168,15 @@ fn gateway_routes() -> Router<Arc<App>> {
         )
 }
 
-async fn no_route(uri: Uri) -> ApiError {
-    ApiError::no_route(uri.path())
+async fn no_route(uri: Uri, headers: HeaderMap) -> Response {
+    let refusal = gateway::upgrade::refusal(&headers);
+    refusal.unwrap_or_else(|| ApiError::no_route(uri.path()).into_response())
 }
 
-async fn no_method(method: Method, uri: Uri) -> ApiError {
+async fn no_method(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let message = format!("Method {method} is not allowed for {}", uri.path());
-    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, codes::METHOD, message)
+    let error = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, codes::METHOD, message);
+    gateway::upgrade::refusal(&headers).unwrap_or_else(|| error.into_response())
 }
 
 fn metrics_router(app: Arc<App>) -> Router {

@@ -50,6 +50,8 @@ pub mod codes {
     pub const BAD_HEADER: i64 = 8109;
     /// The provider's address is one that calls must not go to.
     pub const ADDRESS: i64 = 8110;
+    /// The client asks for a WebSocket on a path that is served over HTTP alone.
+    pub const UPGRADE: i64 = 8115;
     /// The operator has no account at the provider with which nothing is kept there.
     pub const NO_ZDR: i64 = 8120;
     /// Something went wrong here.

@@ -2,10 +2,11 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::HeaderValue;
 use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
+use crate::http::gateway::upgrade;
 use crate::proxy::ProxyError;
 
 impl IntoResponse for ProxyError {
@@ -27,6 +28,9 @@ impl IntoResponse for ProxyError {
         });
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();
+        if self.status == StatusCode::UPGRADE_REQUIRED {
+            upgrade::name_protocol(headers);
+        }
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }

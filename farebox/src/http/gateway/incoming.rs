@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::catalog::{self, Provider};
 use crate::gateways;
 use crate::http::gateway::runner::{self, Runner};
-use crate::http::gateway::wishes;
+use crate::http::gateway::{upgrade, wishes};
 use crate::ids::LogId;
 use crate::proxy::{Call, ProxyError, Target, Translation, codes};
 use crate::store::gateways::Gateway;
@@ -69,9 +69,12 @@ impl Incoming {
     /// Reads the request to its end.
     ///
     /// # Errors
-    /// Where the body is too large, or breaks off.
+    /// If the client asks for a WebSocket, or the body is too large or is cut.
     pub async fn read(app: &App, runner: Runner, request: Request) -> Result<Self, ProxyError> {
         let (at, begun) = (app.now(), Instant::now());
+        if upgrade::is_requested(request.headers()) {
+            return Err(upgrade::refused());
+        }
         let (parts, body) = request.into_parts();
         Ok(Self {
             at,

@@ -13,6 +13,7 @@ pub mod rest;
 pub mod run;
 mod runner;
 mod universal;
+pub mod upgrade;
 mod wishes;
 
 use std::sync::Arc;

@@ -27,6 +27,7 @@ mod spend;
 pub mod storm;
 mod streams;
 mod universal;
+mod websocket;
 mod zdr;
 
 /// A model and its prices: $2.50 and $10 for a million tokens.
