@@ -10,3 +10,8 @@ python_packages() {
     "$work/venv/bin/pip" install --quiet --disable-pip-version-check "$@"
     python=$work/venv/bin/python
 }
+
+# node_packages NAME@VERSION…: the same of npm's, for scripts that run in $work.
+node_packages() {
+    (cd "$work" && npm init --yes >/dev/null && npm install --silent --no-fund --no-audit --ignore-scripts "$@")
+}
