@@ -14,6 +14,8 @@ pub(crate) struct Ask {
     pub(crate) last: String,
     /// The most tokens that the answer may have.
     pub(crate) limit: Option<u64>,
+    /// How often the model has had its say in this conversation.
+    pub(crate) turns: u64,
     /// How many answers are asked for.
     pub(crate) answers: u64,
     pub(crate) tools: Vec<Tool>,
@@ -30,6 +32,19 @@ pub(crate) struct Tool {
     pub(crate) name: String,
     /// The JSON schema of its arguments.
     pub(crate) parameters: Value,
+    pub(crate) kind: ToolKind,
+}
+
+/// How a tool is called.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum ToolKind {
+    /// With a JSON object.
+    #[default]
+    Function,
+    /// With free-form text: a custom tool of OpenAI's.
+    Custom,
+    /// With a command: OpenAI's local shell.
+    LocalShell,
 }
 
 /// Whether a tool must be called.
@@ -99,6 +114,12 @@ impl Tool {
     pub(crate) fn weigh(definition: &Value) -> u64 {
         1 + weigh(&definition["description"])
     }
+}
+
+/// How many messages are the model's.
+pub(crate) fn turns(messages: &[Value], model: &str) -> u64 {
+    let of_model = messages.iter().filter(|message| message["role"] == model);
+    of_model.count() as u64
 }
 
 /// All text of a message's content, a line for each part.

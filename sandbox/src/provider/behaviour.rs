@@ -21,6 +21,12 @@ pub struct Behaviour {
     pub giant_bytes: usize,
     /// The answer's last event comes again and again for as long as the client reads.
     pub endless: bool,
+    /// The client's tools that the answer calls, instead of those that the prompt names. A tool
+    /// that the request does not offer is not called. Calls come after `text`, if both are given.
+    pub calls: Option<Vec<ScriptedCall>>,
+    /// A task in turns: a conversation in which the model has had its say `n` times is answered by
+    /// step `n`, counted from 0, and a longer one by the last step.
+    pub steps: Vec<Behaviour>,
 
     /// Input tokens to report, instead of those counted.
     pub input_tokens: Option<u64>,
@@ -83,6 +89,16 @@ pub struct Behaviour {
     pub error_after: Option<usize>,
 }
 
+/// A call of one of the client's tools.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScriptedCall {
+    /// The tool's name.
+    pub name: String,
+    /// Its arguments. A tool with free-form input takes a text.
+    pub arguments: Value,
+}
+
 /// What an answer tells of its usage.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -142,6 +158,16 @@ impl Behaviour {
             return Some(usual.clone());
         };
         named(name)
+    }
+
+    /// The behaviour in this turn of a task: itself, unless it has steps.
+    pub(crate) fn at_turn(mut self, turn: u64) -> Behaviour {
+        let turn = usize::try_from(turn).unwrap_or(usize::MAX);
+        let last = self.steps.len().saturating_sub(1);
+        match self.steps.is_empty() {
+            true => self,
+            false => self.steps.swap_remove(turn.min(last)),
+        }
     }
 
     /// What stands where the usage would: the truth, nothing, or something else.
@@ -265,6 +291,21 @@ mod tests {
         );
         let refused = Behaviour::default().with_wishes_of("[sandbox wordz=3]");
         assert!(refused.unwrap_err().contains("wordz"));
+    }
+
+    #[test]
+    fn each_turn_of_a_task_has_its_step_and_the_last_one_stays() {
+        let text = |text: &str| Behaviour {
+            text: Some(text.to_owned()),
+            ..Behaviour::default()
+        };
+        let task = Behaviour {
+            steps: vec![text("first"), text("second")],
+            ..Behaviour::default()
+        };
+        let said = [0, 1, 2, u64::MAX].map(|turn| task.clone().at_turn(turn).text.unwrap());
+        assert_eq!(said, ["first", "second", "second", "second"]);
+        assert_eq!(text("as it is").at_turn(3), text("as it is"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::behaviour::Behaviour;
+use super::journal::Usage;
 
 /// A body and what it is.
 pub(crate) struct Content {
@@ -12,6 +13,8 @@ pub(crate) struct Content {
     pub(crate) events: Vec<Bytes>,
     /// What comes after the last word, and so never in an answer without end.
     pub(crate) closing: Vec<Bytes>,
+    /// What a generated answer uses.
+    pub(crate) usage: Option<Usage>,
 }
 
 /// How events are put one after the other.
@@ -42,6 +45,7 @@ impl Content {
             framing: Framing::Whole,
             events: vec![body.into()],
             closing: Vec::new(),
+            usage: None,
         }
     }
 
@@ -51,6 +55,7 @@ impl Content {
             framing: Framing::Sse,
             events,
             closing,
+            usage: None,
         }
     }
 
@@ -63,7 +68,13 @@ impl Content {
             framing: Framing::Array,
             events: elements.iter().enumerate().map(element).collect(),
             closing: vec![Bytes::from_static(b"]")],
+            usage: None,
         }
+    }
+
+    pub(crate) fn using(self, usage: Usage) -> Content {
+        let usage = Some(usage);
+        Content { usage, ..self }
     }
 
     /// What is sent, piece by piece, and the piece that comes again and again after that.

@@ -19,6 +19,9 @@ pub struct Fault {
     /// The model that is asked for; any, where absent.
     #[serde(default)]
     pub model: Option<String>,
+    /// A text that stands in the body as it was sent; any body, where absent.
+    #[serde(default)]
+    pub contains: Option<String>,
     /// The first matching request that is hit, counted from 1.
     #[serde(default = "one")]
     pub nth: u32,
@@ -40,17 +43,27 @@ impl Fault {
             method: None,
             path: anywhere(),
             model: None,
+            contains: None,
             nth: 1,
             times: 1,
             behaviour,
         }
     }
 
-    pub(crate) fn names(&self, method: &str, path: &str, model: &str) -> bool {
+    pub(crate) fn names(&self, method: &str, path: &str, model: &str, body: &[u8]) -> bool {
         let wanted = self.model.as_deref();
         wanted.is_none_or(|wanted| wanted == model)
             && names_path(self.method.as_deref(), &self.path, method, path)
+            && self
+                .contains
+                .as_ref()
+                .is_none_or(|text| contains(body, text.as_bytes()))
     }
+}
+
+/// Whether a text, which is not empty, stands somewhere in these bytes.
+pub(crate) fn contains(bytes: &[u8], text: &[u8]) -> bool {
+    !text.is_empty() && bytes.windows(text.len()).any(|window| window == text)
 }
 
 impl Hits for Fault {

@@ -15,6 +15,7 @@ use super::apis::{self, Request};
 use super::behaviour::{Behaviour, Gzip as Wanted};
 use super::content::{Content, Framing, JSON};
 use super::error::Refusal;
+use super::faults::contains;
 use super::gzip::{self, Gzip};
 use super::journal::{End, Entry};
 use super::route::{self, Api, Dialect, Route};
@@ -118,6 +119,7 @@ fn recorded(shared: &Shared, asked: &Asked) -> Entry {
         status: None,
         end: None,
         events: 0,
+        usage: None,
     }
 }
 
@@ -145,10 +147,6 @@ fn found(texts: &[String], asked: &Asked) -> Vec<String> {
     places
 }
 
-fn contains(bytes: &[u8], text: &[u8]) -> bool {
-    !text.is_empty() && bytes.windows(text.len()).any(|window| window == text)
-}
-
 /// Decides on the answer. Nothing waits here.
 fn plan(shared: &Shared, asked: &Asked, route: &Route, id: u64) -> Result<Plan, Refusal> {
     auth::authorise(&shared.keys, route, &asked.headers, &asked.query)?;
@@ -163,7 +161,7 @@ fn plan(shared: &Shared, asked: &Asked, route: &Route, id: u64) -> Result<Plan, 
     let ask = apis::ask(&request)?;
     let hit = shared
         .faults
-        .hit(|fault| fault.names(asked.method.as_str(), &asked.path, &ask.model));
+        .hit(|fault| fault.names(asked.method.as_str(), &asked.path, &ask.model, &asked.body));
     let (fault, behaviour) = match hit {
         Some((id, fault)) => (Some(id), fault.behaviour),
         None => {
@@ -175,6 +173,7 @@ fn plan(shared: &Shared, asked: &Asked, route: &Route, id: u64) -> Result<Plan, 
         }
     };
     let behaviour = behaviour
+        .at_turn(ask.turns)
         .with_wishes_of(&ask.last)
         .map_err(Refusal::malformed)?;
     let content = apis::content(&request, &ask, &behaviour);
@@ -229,6 +228,7 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
 /// The answer itself. A whole one that nothing is to happen to is sent in one go.
 fn answer(mut underway: Underway, manners: Manners, plan: Plan, packs: bool) -> Response {
     underway.answered(200);
+    underway.counted(plan.content.usage);
     let (kind, framing) = (plan.content.kind, plan.content.framing);
     let (mut pieces, repeated) = plan
         .content

@@ -37,6 +37,30 @@ pub struct Recorded {
     pub end: Option<End>,
     /// How many events of the answer were sent by then.
     pub events: usize,
+    /// The sandbox's own count of what a generated answer uses, whatever the answer reports;
+    /// absent for other answers and for errors.
+    pub usage: Option<Usage>,
+}
+
+/// What one answer uses, in tokens.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct Usage {
+    /// All input: cached, written to a cache, audio and plain.
+    pub input: u64,
+    /// Input that was read from a cache.
+    pub cached: u64,
+    /// Input that was written to a cache for five minutes.
+    pub cache_write: u64,
+    /// Input that was written to a cache for an hour.
+    pub cache_write_1h: u64,
+    /// Input that was audio.
+    pub audio: u64,
+    /// All output, thoughts included.
+    pub output: u64,
+    /// Output that was thought.
+    pub reasoning: u64,
+    /// Web searches, which are no tokens.
+    pub web_searches: u64,
 }
 
 /// A credential that came with a request, without the credential.
@@ -95,6 +119,7 @@ pub(crate) struct Entry {
     pub(crate) status: Option<u16>,
     pub(crate) end: Option<End>,
     pub(crate) events: usize,
+    pub(crate) usage: Option<Usage>,
 }
 
 /// The longest that the bodies of the journal are together, in bytes.
@@ -169,6 +194,7 @@ impl Entry {
             status: self.status,
             end: self.end,
             events: self.events,
+            usage: self.usage,
         }
     }
 

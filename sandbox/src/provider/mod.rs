@@ -38,7 +38,7 @@ mod server;
 mod turn;
 mod underway;
 
-pub use behaviour::{Behaviour, Gzip, MODELS, Reported};
+pub use behaviour::{Behaviour, Gzip, MODELS, Reported, ScriptedCall};
 pub use faults::Fault;
-pub use journal::{Counts, Credential, End, Recorded};
+pub use journal::{Counts, Credential, End, Recorded, Usage};
 pub use server::{Provider, ProviderConfig};

@@ -3,8 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::ask::{Ask, Choice, Tool, words};
-use super::behaviour::Behaviour;
+use super::ask::{Ask, Choice, Tool, ToolKind, words};
+use super::behaviour::{Behaviour, ScriptedCall};
+use super::journal::Usage;
 
 /// One answer.
 #[derive(Clone, Debug)]
@@ -23,6 +24,7 @@ pub(crate) struct Turn {
 pub(crate) struct Call {
     pub(crate) name: String,
     pub(crate) arguments: Value,
+    pub(crate) kind: ToolKind,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -60,6 +62,20 @@ impl Tokens {
             .saturating_sub(self.written())
     }
 
+    /// What the journal keeps of them.
+    pub(crate) fn usage(&self) -> Usage {
+        Usage {
+            input: self.input,
+            cached: self.cached,
+            cache_write: self.written_5m,
+            cache_write_1h: self.written_1h,
+            audio: self.audio,
+            output: self.output,
+            reasoning: self.reasoning,
+            web_searches: self.searches,
+        }
+    }
+
     /// Output that was said.
     pub(crate) fn said(&self) -> u64 {
         self.output.saturating_sub(self.reasoning)
@@ -88,10 +104,11 @@ impl Turn {
         let limit = ask.limit.unwrap_or(u64::MAX);
         let reasoning = behaviour.reasoning_tokens.min(limit);
         let room = limit - reasoning;
-        let calls = calls(ask);
-        let cost: u64 = calls.iter().map(Call::tokens).sum();
+        let calls = calls(ask, behaviour);
+        let spoken = before_calls(behaviour);
+        let cost = spoken.len() as u64 + calls.iter().map(Call::tokens).sum::<u64>();
         let (pieces, calls, said, finish) = if !calls.is_empty() && cost <= room {
-            (Vec::new(), calls, cost, Finish::Tool)
+            (spoken, calls, cost, Finish::Tool)
         } else {
             let (pieces, finish) = cut(answer(ask, behaviour), room);
             let said = pieces.len() as u64;
@@ -109,8 +126,25 @@ impl Turn {
 
 impl Call {
     fn tokens(&self) -> u64 {
-        1 + words(&self.arguments.to_string())
+        1 + words(&self.input())
     }
+
+    /// The arguments as they are written: JSON, or the text of a free-form tool.
+    pub(crate) fn input(&self) -> String {
+        match (&self.arguments, self.kind) {
+            (Value::String(text), ToolKind::Custom) => text.clone(),
+            (arguments, _) => arguments.to_string(),
+        }
+    }
+}
+
+/// What is said before the calls of a script.
+fn before_calls(behaviour: &Behaviour) -> Vec<String> {
+    let text = behaviour
+        .text
+        .as_ref()
+        .filter(|_| behaviour.calls.is_some());
+    text.map(|text| pieces(text)).unwrap_or_default()
 }
 
 fn tokens(ask: &Ask, behaviour: &Behaviour, reasoning: u64, said: u64) -> Tokens {
@@ -185,9 +219,25 @@ fn cut(mut pieces: Vec<String>, room: u64) -> (Vec<String>, Finish) {
     (pieces, Finish::Length)
 }
 
-/// The tools that are called: those that the last message names, or the first where it only says
-/// "tool", or the one that the request insists on.
-fn calls(ask: &Ask) -> Vec<Call> {
+/// The tools that are called: those of the script, or else those that the prompt names.
+fn calls(ask: &Ask, behaviour: &Behaviour) -> Vec<Call> {
+    let Some(scripted) = &behaviour.calls else {
+        return calls_by_prompt(ask);
+    };
+    let offered = |call: &ScriptedCall| {
+        let tool = ask.tools.iter().find(|tool| tool.name == call.name)?;
+        Some(Call {
+            name: call.name.clone(),
+            arguments: call.arguments.clone(),
+            kind: tool.kind,
+        })
+    };
+    scripted.iter().filter_map(offered).collect()
+}
+
+/// Those that the last message names, or the first where it only says "tool", or the one that the
+/// request insists on.
+fn calls_by_prompt(ask: &Ask) -> Vec<Call> {
     let named = |tool: &&Tool| ask.last.contains(&tool.name);
     let first = |is_meant: &dyn Fn(&&Tool) -> bool| ask.tools.iter().find(|tool| is_meant(tool));
     let mut meant: Vec<&Tool> = match &ask.choice {
@@ -201,10 +251,23 @@ fn calls(ask: &Ask) -> Vec<Call> {
     }
     let call = |tool: &Tool| Call {
         name: tool.name.clone(),
-        arguments: example(&tool.parameters, 0),
+        arguments: example_of(tool),
+        kind: tool.kind,
     };
     meant.into_iter().map(call).collect()
 }
+
+/// Arguments that fit a tool.
+fn example_of(tool: &Tool) -> Value {
+    match tool.kind {
+        ToolKind::Function => example(&tool.parameters, 0),
+        ToolKind::Custom => json!("text"),
+        ToolKind::LocalShell => json!({ "command": ["true"] }),
+    }
+}
+
+/// Stands for what only the provider can read: the signature of a thought, what it encrypts.
+pub(crate) const SIGNATURE: &str = "c2FuZGJveA==";
 
 /// How deep a schema is followed; one that contains itself has no end.
 const DEPTH: u32 = 16;
@@ -281,6 +344,50 @@ mod tests {
             ..ask
         };
         assert_eq!(silent.thoughts(&shown).collect::<String>(), "1 2 3 4");
+    }
+
+    #[test]
+    fn a_script_calls_what_is_offered_and_counts_what_it_says() {
+        let tool = |name: &str, kind| Tool {
+            name: name.to_owned(),
+            parameters: Value::Null,
+            kind,
+        };
+        let call = |name: &str, arguments| ScriptedCall {
+            name: name.to_owned(),
+            arguments,
+        };
+        let ask = Ask {
+            last: "the tool write, please".to_owned(),
+            answers: 1,
+            tools: vec![
+                tool("write", ToolKind::Function),
+                tool("patch", ToolKind::Custom),
+            ],
+            ..Ask::default()
+        };
+        let behaviour = Behaviour {
+            text: Some("Let me see.".to_owned()),
+            calls: Some(vec![
+                call("patch", json!("two words")),
+                call("unheard", json!({})),
+                call("write", json!({ "a": "b c" })),
+            ]),
+            ..Behaviour::default()
+        };
+        let turn = Turn::of(&ask, &behaviour);
+        let calls: Vec<String> = turn.calls.iter().map(Call::input).collect();
+        assert_eq!(calls, ["two words", r#"{"a":"b c"}"#]);
+        assert_eq!(
+            (turn.text().as_str(), turn.finish),
+            ("Let me see.", Finish::Tool)
+        );
+        assert_eq!(turn.tokens.output, 3 + (1 + 2) + (1 + 2));
+        let ends = Behaviour {
+            calls: Some(Vec::new()),
+            ..behaviour
+        };
+        assert_eq!(Turn::of(&ask, &ends).finish, Finish::Stop);
     }
 
     #[test]

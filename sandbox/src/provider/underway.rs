@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::journal::{Counts, End, Entry};
+use super::journal::{Counts, End, Entry, Usage};
 use super::server::Shared;
 use crate::reset::Reset;
 
@@ -39,6 +39,12 @@ impl Underway {
     pub(crate) fn answered(&self, status: u16) {
         let mut journal = self.shared.journal();
         journal.change(self.id, |entry| entry.status = Some(status));
+    }
+
+    /// Keeps what the answer uses.
+    pub(crate) fn counted(&self, usage: Option<Usage>) {
+        let mut journal = self.shared.journal();
+        journal.change(self.id, |entry| entry.usage = usage);
     }
 
     pub(crate) fn ended(&mut self, end: End) {

@@ -10,3 +10,4 @@ mod journal;
 mod openai;
 mod others;
 mod responses;
+mod tasks;

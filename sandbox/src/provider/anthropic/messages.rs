@@ -4,11 +4,15 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::provider::apis::Request;
-use crate::provider::ask::{Ask, Choice, Tool, at_least_one, needed, needed_list, text_of, weigh};
+use crate::provider::ask::{
+    Ask, Choice, Tool, ToolKind, at_least_one, needed, needed_list, text_of, turns, weigh,
+};
 use crate::provider::behaviour::Behaviour;
 use crate::provider::content::{Content, named_event};
 use crate::provider::error::Refusal;
-use crate::provider::turn::{Finish, Tokens, Turn};
+use crate::provider::turn::{Finish, SIGNATURE, Tokens, Turn};
+
+use super::search;
 
 pub(crate) fn ask(request: &Request<'_>) -> Result<Ask, Refusal> {
     let body = &request.body;
@@ -42,6 +46,7 @@ pub(crate) fn ask_without_limit(body: &Value) -> Result<Ask, Refusal> {
         last: last
             .map(|message| text_of(&message["content"]))
             .unwrap_or_default(),
+        turns: turns(messages, "assistant"),
         answers: 1,
         tools: tools.iter().filter_map(tool).collect(),
         choice: choice(&body["tool_choice"]),
@@ -60,6 +65,7 @@ fn tool(definition: &Value) -> Option<Tool> {
     Some(Tool {
         name: definition["name"].as_str()?.to_owned(),
         parameters: definition.get("input_schema")?.clone(),
+        kind: ToolKind::Function,
     })
 }
 
@@ -88,25 +94,25 @@ pub(crate) fn content(request: &Request<'_>, ask: &Ask, behaviour: &Behaviour) -
         behaviour,
         turn: &turn,
     };
-    if ask.stream {
-        message.stream()
-    } else {
-        Content::json(&message.whole())
-    }
+    let content = match ask.stream {
+        true => message.stream(),
+        false => Content::json(&message.whole()),
+    };
+    content.using(turn.tokens.usage())
 }
 
-struct Message<'a> {
-    request: &'a Request<'a>,
+pub(super) struct Message<'a> {
+    pub(super) request: &'a Request<'a>,
     ask: &'a Ask,
     behaviour: &'a Behaviour,
-    turn: &'a Turn,
+    pub(super) turn: &'a Turn,
 }
 
 /// A block of the answer, and the deltas that it is streamed in.
-struct Block {
-    whole: Value,
-    empty: Value,
-    deltas: Vec<Value>,
+pub(super) struct Block {
+    pub(super) whole: Value,
+    pub(super) empty: Value,
+    pub(super) deltas: Vec<Value>,
 }
 
 impl Message<'_> {
@@ -131,6 +137,7 @@ impl Message<'_> {
     fn blocks(&self) -> Vec<Block> {
         let mut blocks = Vec::new();
         blocks.extend(self.thinking());
+        blocks.extend(search::blocks(self));
         if !self.turn.pieces.is_empty() {
             blocks.push(self.text());
         }
@@ -223,9 +230,6 @@ impl Message<'_> {
         delta
     }
 }
-
-/// Stands for the signature of a thought, which only the provider can read.
-const SIGNATURE: &str = "c2FuZGJveA==";
 
 fn encoded(events: &[Value]) -> Vec<Bytes> {
     events.iter().map(named_event).collect()

@@ -3,12 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::provider::apis::Request;
-use crate::provider::ask::{Ask, Choice, Tool, answers, at_least_one, needed_list, text_of, weigh};
+use crate::provider::ask::{
+    Ask, Choice, Tool, ToolKind, answers, at_least_one, needed_list, text_of, turns, weigh,
+};
 use crate::provider::behaviour::Behaviour;
 use crate::provider::content::{Content, event};
 use crate::provider::error::Refusal;
 use crate::provider::route::Api;
-use crate::provider::turn::{Finish, Tokens, Turn};
+use crate::provider::turn::{Call, Finish, SIGNATURE, Tokens, Turn};
 
 use super::field;
 
@@ -28,6 +30,7 @@ pub(crate) fn ask(request: &Request<'_>) -> Result<Ask, Refusal> {
         last: last
             .map(|content| text_of(&content["parts"]))
             .unwrap_or_default(),
+        turns: turns(contents, "model"),
         limit: at_least_one("maxOutputTokens", field(config, "maxOutputTokens"))?,
         answers: answers("candidateCount", field(config, "candidateCount"))?,
         tools: tools.into_iter().filter_map(tool).collect(),
@@ -62,6 +65,7 @@ fn tool(declaration: &Value) -> Option<Tool> {
     Some(Tool {
         name: declaration["name"].as_str()?.to_owned(),
         parameters: schema.cloned().unwrap_or_default(),
+        kind: ToolKind::Function,
     })
 }
 
@@ -96,16 +100,11 @@ pub(crate) fn content(request: &Request<'_>, ask: &Ask, behaviour: &Behaviour) -
         behaviour,
         turn: &turn,
     };
-    if !ask.stream {
-        return Content::json(&generation.whole());
-    }
-    let (steps, end) = (generation.steps(), generation.end());
-    if request.asks("alt", "sse") {
-        return Content::sse(steps.iter().map(event).collect(), vec![event(&end)]);
-    }
-    let mut all = steps;
-    all.push(end);
-    Content::array(&all)
+    let content = match ask.stream {
+        true => generation.stream(),
+        false => Content::json(&generation.whole()),
+    };
+    content.using(turn.tokens.usage())
 }
 
 struct Generation<'a> {
@@ -116,6 +115,15 @@ struct Generation<'a> {
 }
 
 impl Generation<'_> {
+    fn stream(&self) -> Content {
+        let (mut steps, end) = (self.steps(), self.end());
+        if self.request.asks("alt", "sse") {
+            return Content::sse(steps.iter().map(event).collect(), vec![event(&end)]);
+        }
+        steps.push(end);
+        Content::array(&steps)
+    }
+
     fn whole(&self) -> Value {
         let thoughts: String = self.turn.thoughts(self.ask).collect();
         let mut parts = Vec::from_iter((!thoughts.is_empty()).then(|| thought(&thoughts)));
@@ -126,12 +134,16 @@ impl Generation<'_> {
         self.response(&parts, Some(self.turn.finish), self.turn.tokens.said())
     }
 
-    /// Calls come whole, streamed or not.
+    /// Calls come whole, streamed or not. The first one after a thought has its signature, which
+    /// the client has to send back.
     fn calls(&self) -> Vec<Value> {
-        let calls = self.turn.calls.iter();
-        calls
-            .map(|call| json!({ "functionCall": { "name": call.name, "args": call.arguments } }))
-            .collect()
+        let part =
+            |call: &Call| json!({ "functionCall": { "name": call.name, "args": call.arguments } });
+        let mut parts: Vec<Value> = self.turn.calls.iter().map(part).collect();
+        if let Some(first) = parts.first_mut().filter(|_| self.turn.tokens.reasoning > 0) {
+            first["thoughtSignature"] = json!(SIGNATURE);
+        }
+        parts
     }
 
     /// What comes before the end. Each tells the usage so far.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::provider::apis::Request;
 use crate::provider::ask::{
-    Ask, Choice, Tool, answers, at_least_one, needed, needed_list, text_of, weigh,
+    Ask, Choice, Tool, ToolKind, answers, at_least_one, needed, needed_list, text_of, turns, weigh,
 };
 use crate::provider::behaviour::Behaviour;
 use crate::provider::content::{Content, event};
@@ -43,6 +43,7 @@ pub(crate) fn ask(request: &Request<'_>) -> Result<Ask, Refusal> {
         last: last
             .map(|message| text_of(&message["content"]))
             .unwrap_or_default(),
+        turns: turns(messages, "assistant"),
         limit: limit(body)?,
         answers: answers("n", &body["n"])?,
         tools: tools
@@ -76,6 +77,7 @@ pub(crate) fn function(definition: &Value) -> Option<Tool> {
     Some(Tool {
         name: definition["name"].as_str()?.to_owned(),
         parameters: definition["parameters"].clone(),
+        kind: ToolKind::Function,
     })
 }
 
@@ -107,11 +109,11 @@ pub(crate) fn content(request: &Request<'_>, ask: &Ask, behaviour: &Behaviour) -
         flavour,
         usage: behaviour.report(flavour.usage(&turn.tokens)),
     };
-    if ask.stream {
-        chat.stream()
-    } else {
-        Content::json(&chat.whole())
-    }
+    let content = match ask.stream {
+        true => chat.stream(),
+        false => Content::json(&chat.whole()),
+    };
+    content.using(turn.tokens.usage())
 }
 
 struct Chat<'a> {
@@ -149,7 +151,9 @@ impl Chat<'_> {
         });
         if !self.turn.calls.is_empty() {
             let calls = self.turn.calls.iter().enumerate();
-            message["content"] = Value::Null;
+            if self.turn.pieces.is_empty() {
+                message["content"] = Value::Null;
+            }
             message["tool_calls"] = calls.map(|(index, call)| self.call(index, call)).collect();
         }
         message

@@ -7,6 +7,7 @@ mod flavour;
 pub(crate) mod images;
 pub(crate) mod moderations;
 pub(crate) mod responses;
+mod responses_items;
 
 use serde_json::Value;
 

@@ -1,16 +1,16 @@
 //! Responses.
 
-use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::provider::apis::Request;
-use crate::provider::ask::{Ask, Choice, Tool, at_least_one, needed, text_of, weigh};
+use crate::provider::ask::{Ask, Choice, Tool, ToolKind, at_least_one, needed, text_of, weigh};
 use crate::provider::behaviour::Behaviour;
-use crate::provider::content::{Content, named_event};
+use crate::provider::content::Content;
 use crate::provider::error::Refusal;
-use crate::provider::turn::{Call, Finish, Tokens, Turn};
+use crate::provider::turn::{Finish, Tokens, Turn};
 
 use super::chat::function;
+use super::responses_items::{Events, hidden_items};
 use super::service_tier;
 
 pub(crate) fn ask(request: &Request<'_>) -> Result<Ask, Refusal> {
@@ -27,7 +27,6 @@ pub(crate) fn ask(request: &Request<'_>) -> Result<Ask, Refusal> {
         .as_array()
         .map(Vec::as_slice)
         .unwrap_or_default();
-    let functions = tools.iter().filter(|tool| tool["type"] == "function");
     let last = match input.as_array().map(|items| items.last()) {
         None => text_of(input),
         Some(Some(item)) if item["role"] == "user" => text_of(&item["content"]),
@@ -39,14 +38,43 @@ pub(crate) fn ask(request: &Request<'_>) -> Result<Ask, Refusal> {
             + weigh(input)
             + tools.iter().map(Tool::weigh).sum::<u64>(),
         last,
+        turns: input.as_array().map_or(0, |items| turns(items)),
         limit: at_least_one("max_output_tokens", &body["max_output_tokens"])?,
         answers: 1,
-        tools: functions.filter_map(function).collect(),
+        tools: tools.iter().filter_map(tool).collect(),
         choice: choice(&body["tool_choice"]),
         schema: schema(&body["text"]["format"]),
         stream: body["stream"] == true,
         shows_thoughts: false,
     })
+}
+
+/// A tool that the client runs. Those that the provider runs are not called.
+fn tool(definition: &Value) -> Option<Tool> {
+    match definition["type"].as_str()? {
+        "function" => function(definition),
+        "custom" => Some(Tool {
+            kind: ToolKind::Custom,
+            ..function(definition)?
+        }),
+        "local_shell" => Some(Tool {
+            name: "local_shell".to_owned(),
+            parameters: Value::Null,
+            kind: ToolKind::LocalShell,
+        }),
+        _ => None,
+    }
+}
+
+/// How often the model has had its say: its items that follow on one another are one turn.
+fn turns(items: &[Value]) -> u64 {
+    let is_models = |item: &Value| {
+        let kind = item["type"].as_str().unwrap_or("message");
+        kind.ends_with("_call") || kind == "reasoning" || item["role"] == "assistant"
+    };
+    let runs = items.chunk_by(|one, next| is_models(one) == is_models(next));
+    let of_model = runs.filter(|run| run.first().is_some_and(is_models));
+    of_model.count() as u64
 }
 
 fn choice(choice: &Value) -> Choice {
@@ -74,32 +102,18 @@ pub(crate) fn content(request: &Request<'_>, ask: &Ask, behaviour: &Behaviour) -
         behaviour,
         turn: &turn,
     };
-    if ask.stream {
-        answer.stream()
-    } else {
-        Content::json(&answer.ended())
-    }
+    let content = match ask.stream {
+        true => answer.stream(),
+        false => Content::json(&answer.ended()),
+    };
+    content.using(turn.tokens.usage())
 }
 
-struct Answer<'a> {
-    request: &'a Request<'a>,
+pub(super) struct Answer<'a> {
+    pub(super) request: &'a Request<'a>,
     ask: &'a Ask,
     behaviour: &'a Behaviour,
-    turn: &'a Turn,
-}
-
-/// The events of a stream, numbered.
-#[derive(Default)]
-struct Events {
-    events: Vec<Bytes>,
-}
-
-impl Events {
-    fn push(&mut self, kind: &str, mut event: Value) {
-        event["type"] = json!(format!("response.{kind}"));
-        event["sequence_number"] = json!(self.events.len());
-        self.events.push(named_event(&event));
-    }
+    pub(super) turn: &'a Turn,
 }
 
 impl Answer<'_> {
@@ -131,7 +145,7 @@ impl Answer<'_> {
     }
 
     fn ended(&self) -> Value {
-        let mut output = self.hidden_items();
+        let mut output = hidden_items(self);
         if self.says() {
             output.push(self.message(self.status(), &self.turn.text()));
         }
@@ -152,22 +166,6 @@ impl Answer<'_> {
         !self.turn.pieces.is_empty()
     }
 
-    /// What was thought and searched for, of which nothing is shown but that it was.
-    fn hidden_items(&self) -> Vec<Value> {
-        let mut items = Vec::new();
-        if self.turn.tokens.reasoning > 0 {
-            items.push(json!({ "type": "reasoning", "id": self.request.id("rs_"), "summary": [] }));
-        }
-        for number in 0..self.turn.tokens.searches {
-            items.push(json!({
-                "type": "web_search_call", "id": self.request.id(&format!("ws_{number}_")),
-                "status": "completed",
-                "action": { "type": "search", "query": format!("query {number}") },
-            }));
-        }
-        items
-    }
-
     fn message(&self, status: &str, text: &str) -> Value {
         let content = match status {
             "in_progress" => json!([]),
@@ -179,47 +177,32 @@ impl Answer<'_> {
         })
     }
 
-    fn call(&self, index: usize, call: &Call, status: &str) -> Value {
-        let arguments = match status {
-            "in_progress" => String::new(),
-            _ => call.arguments.to_string(),
-        };
-        json!({
-            "type": "function_call", "id": self.request.id(&format!("fc_{index}_")),
-            "call_id": self.request.id(&format!("call_{index}_")), "name": call.name,
-            "arguments": arguments, "status": status,
-        })
-    }
-
     fn stream(&self) -> Content {
         let mut events = Events::default();
         let begun = self.response("in_progress", Vec::new());
         events.push("created", json!({ "response": begun }));
         events.push("in_progress", json!({ "response": begun }));
-        let hidden = self.hidden_items();
-        let index = hidden.len();
-        for (index, item) in hidden.into_iter().enumerate() {
-            events.push(
-                "output_item.added",
-                json!({ "output_index": index, "item": item }),
-            );
-            events.push(
-                "output_item.done",
-                json!({ "output_index": index, "item": item }),
-            );
+        let hidden = hidden_items(self);
+        let mut index = hidden.len();
+        for (index, item) in hidden.iter().enumerate() {
+            events.push_hidden(index, item);
+        }
+        let mut begun = events.count();
+        if self.says() {
+            self.stream_text(&mut events, index);
+            begun = events.count();
+            self.end_text(&mut events, index);
+            index += 1;
         }
         for (number, call) in self.turn.calls.iter().enumerate() {
             self.stream_call(&mut events, index + number, number, call);
         }
-        let mut begun = events.events.len();
-        if self.says() {
-            self.stream_text(&mut events, index);
-            begun = events.events.len();
-            self.end_text(&mut events, index);
+        if !self.says() {
+            begun = events.count();
         }
         events.push(self.status(), json!({ "response": self.ended() }));
-        let closing = events.events.split_off(begun);
-        Content::sse(events.events, closing)
+        let (events, closing) = events.split_at(begun);
+        Content::sse(events, closing)
     }
 
     fn stream_text(&self, events: &mut Events, index: usize) {
@@ -259,28 +242,6 @@ impl Answer<'_> {
         event["output_index"] = json!(index);
         event["content_index"] = json!(0);
         event
-    }
-
-    fn stream_call(&self, events: &mut Events, index: usize, number: usize, call: &Call) {
-        let item = self.call(number, call, "in_progress");
-        events.push(
-            "output_item.added",
-            json!({ "output_index": index, "item": item }),
-        );
-        let arguments = call.arguments.to_string();
-        let place = |name: &str, text: &str| json!({ "item_id": item["id"], "output_index": index, name: text });
-        for piece in arguments.split_inclusive(' ') {
-            events.push("function_call_arguments.delta", place("delta", piece));
-        }
-        events.push(
-            "function_call_arguments.done",
-            place("arguments", &arguments),
-        );
-        let item = self.call(number, call, "completed");
-        events.push(
-            "output_item.done",
-            json!({ "output_index": index, "item": item }),
-        );
     }
 }
 

@@ -84,6 +84,7 @@ async fn a_fault_hits_by_path_model_and_number() {
         method: Some("POST".into()),
         path: "/v1/chat/*".into(),
         model: Some("gpt-4o-mini".into()),
+        contains: None,
         nth: 2,
         times: 2,
         behaviour: Behaviour {
