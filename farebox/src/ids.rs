@@ -6,7 +6,7 @@ use std::cell::RefCell;
 
 use ledger::{AccountId, BucketId, Timestamp, TransferId};
 
-pub use log_id::{LogId, NoUlid};
+pub use log_id::{LogId, NotALogId};
 
 /// Letters and digits, from which tokens are drawn.
 const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -89,8 +89,8 @@ pub fn transfer_for(purpose: &str, subject: &str) -> TransferId {
 /// The same for a call, of which there are many: it begins with the call's time, so that new rows go to the end of
 /// their index and those of a group share its pages.
 pub fn transfer_of_call(purpose: &str, call: LogId) -> TransferId {
-    let derived = derived(purpose, &call.to_string());
-    TransferId::from_u128(call.time_bits() | derived & LogId::RANDOM)
+    let derived = derived(purpose, &call.key());
+    TransferId::from_u128(call.time_bits() | derived & LogId::LOW)
 }
 
 /// The hold of a call that is held for by itself: always the same one, so that whoever settles needs to be told

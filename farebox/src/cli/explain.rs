@@ -22,7 +22,7 @@ use crate::store::noted;
 pub(super) async fn run(args: &ExplainArgs) -> Result<(), Failure> {
     let id: LogId = args.id.parse().map_err(|error| {
         Failure::new(format!(
-            "{:?} is {error}, such as cf-aig-log-id of an answer",
+            "{:?} is {error}. Use the cf-aig-log-id of an answer.",
             args.id
         ))
     })?;

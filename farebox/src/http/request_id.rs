@@ -10,21 +10,26 @@ use http::{HeaderName, HeaderValue};
 use tracing::Instrument;
 
 use crate::app::App;
+use crate::http::gateway::{self, Dialect};
 use crate::http::trace;
 use crate::ids;
 
 /// The header that carries it.
 pub const CF_RAY: HeaderName = HeaderName::from_static("cf-ray");
 
-/// Gives the request its id, and has it observed under that. One layer for both, since each
-/// layer is an allocation or two for every request.
+/// Gives the request its id, has it observed under that, and gives an answer of the data plane its client's shape.
+/// One layer for all, because each layer is an allocation or two for every request.
 pub async fn assign(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let id = ids::request();
     let span = tracing::info_span!(
         "request", id = %id, method = %request.method(), path = %request.uri().path()
     );
-    let observed = trace::observe(&app, request, next);
+    let dialect = Dialect::of(request.uri().path(), request.headers());
+    let observed = trace::observe(&app, dialect, request, next);
     let mut response = observed.instrument(span).await;
+    if dialect.is_some() || gateway::is_refusal(&response) {
+        response = gateway::shaped(&app, dialect.unwrap_or(Dialect::Cloudflare), response);
+    }
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(CF_RAY, value);
     }

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::middleware::from_fn_with_state;
-use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use axum::serve::Listener;
-use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use http::{Request, Uri};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -20,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 use crate::app::App;
-use crate::error::{ApiError, codes};
+use crate::error::ApiError;
 use crate::http::again::Again;
 use crate::http::api::gateways::{logs, provider_configs as configs};
 use crate::http::{api, gateway, openapi, ops, request_id, webhooks};
@@ -38,8 +37,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(ops::readyz))
         .route("/openapi.json", get(openapi::document))
-        .fallback(no_route)
-        .method_not_allowed_fallback(no_method)
+        .fallback(gateway::lost::no_route)
+        .method_not_allowed_fallback(gateway::lost::no_method)
         .layer(from_fn_with_state(app.clone(), request_id::assign))
         .with_state(app)
 }
@@ -168,22 +167,15 @@ fn gateway_routes() -> Router<Arc<App>> {
         )
 }
 
-async fn no_route(uri: Uri, headers: HeaderMap) -> Response {
-    let refusal = gateway::upgrade::refusal(&headers);
-    refusal.unwrap_or_else(|| ApiError::no_route(uri.path()).into_response())
-}
-
-async fn no_method(method: Method, uri: Uri, headers: HeaderMap) -> Response {
-    let message = format!("Method {method} is not allowed for {}", uri.path());
-    let error = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, codes::METHOD, message);
-    gateway::upgrade::refusal(&headers).unwrap_or_else(|| error.into_response())
+async fn no_route(uri: Uri) -> ApiError {
+    ApiError::no_route(uri.path())
 }
 
 fn metrics_router(app: Arc<App>) -> Router {
     Router::new()
         .route("/metrics", get(ops::metrics))
         .fallback(no_route)
-        .method_not_allowed_fallback(no_method)
+        .method_not_allowed_fallback(gateway::lost::no_method)
         .with_state(app)
 }
 

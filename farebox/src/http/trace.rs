@@ -1,7 +1,7 @@
 //! One log line and one count for every request, and an answer for those that fail in unusual ways.
 
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
@@ -11,10 +11,19 @@ use http::StatusCode;
 
 use crate::app::App;
 use crate::error::{ApiError, codes};
-use crate::http::gateway;
+use crate::http::gateway::{self, Dialect};
+use crate::proxy::{self, ProxyError};
+
+/// For the log.
+const PANICKED: &str = "a handler panicked";
 
 /// Logs and counts the request; turns a panic or an overlong wait into an answer.
-pub async fn observe(app: &App, request: Request, next: Next) -> Response {
+pub async fn observe(
+    app: &App,
+    dialect: Option<Dialect>,
+    request: Request,
+    next: Next,
+) -> Response {
     let begun = Instant::now();
     let method = request.method().clone();
     // The route's pattern, not its path: the number of labels must not grow with the accounts.
@@ -26,7 +35,9 @@ pub async fn observe(app: &App, request: Request, next: Next) -> Response {
     let handled = AssertUnwindSafe(next.run(request)).catch_unwind();
     let response = match tokio::time::timeout(limit, handled).await {
         Ok(Ok(response)) => response,
-        Ok(Err(_)) => ApiError::internal("a handler panicked").into_response(),
+        Ok(Err(_)) if dialect.is_some() => ProxyError::internal(PANICKED).into_response(),
+        Ok(Err(_)) => ApiError::internal(PANICKED).into_response(),
+        Err(_) if dialect.is_some() => call_too_slow(limit).into_response(),
         Err(_) => too_slow().into_response(),
     };
     let (status, took) = (response.status(), begun.elapsed());
@@ -43,7 +54,18 @@ pub async fn observe(app: &App, request: Request, next: Next) -> Response {
     response
 }
 
+/// A call ends by itself before this: only what comes before or after its provider can take so long.
+fn call_too_slow(limit: Duration) -> ProxyError {
+    let message = format!(
+        "The gateway gave no answer within {} seconds. Look the call up in the gateway's logs before you send \
+         it again: it may have been made.",
+        limit.as_secs()
+    );
+    let status = StatusCode::GATEWAY_TIMEOUT;
+    ProxyError::new(status, proxy::codes::INTERNAL, message)
+}
+
 fn too_slow() -> ApiError {
-    let message = "Request timeout: ask again in a moment";
+    let message = "The request took too long. Send it again in a second.";
     ApiError::new(StatusCode::GATEWAY_TIMEOUT, codes::INTERNAL, message).after(1)
 }

@@ -20,6 +20,8 @@ use crate::store::gateways::Gateway;
 pub struct Call {
     /// Its id, and its log's.
     pub id: LogId,
+    /// The id of the client's request, which all of its steps share. The first step's own id is the same.
+    pub request: LogId,
     /// When it came, by the ledger's clock.
     pub at: Timestamp,
     /// When it came, for durations.

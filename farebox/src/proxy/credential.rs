@@ -66,14 +66,14 @@ fn operators(app: &App, call: &Call) -> Result<SecretString, ProxyError> {
     let slug = call.target.provider.slug;
     if call.gateway.settings.byok_only || call.wishes.no_wholesale {
         let message = format!(
-            "The request brings no key for {slug}, none is stored, and the operator's may not be used here \
-             (byok_only or cf-aig-no-wholesale): send your own in the provider's header, or store one"
+            "The call has no key for {slug}: none was sent, none is stored on the gateway, and byok_only or \
+             cf-aig-no-wholesale rules out the operator's. Send your own key in the provider's header, or store one."
         );
         return Err(ProxyError::bad_request(codes::OWN_KEY_ONLY, message));
     }
     if call.caller.is_none() {
-        let message = "Unauthorized: without a key of your own a call is paid for by the account, which takes \
-             cf-aig-authorization with a token that may run";
+        let message = "Unauthorized: a call without your own provider key is paid from prepaid credit. Send \
+             cf-aig-authorization with a token that has the permission AI Gateway Run.";
         let status = http::StatusCode::UNAUTHORIZED;
         return Err(ProxyError::new(status, codes::UNAUTHORIZED, message));
     }
@@ -84,8 +84,8 @@ fn operators(app: &App, call: &Call) -> Result<SecretString, ProxyError> {
     let key = app.config.providers.keys.get(slug);
     key.cloned().ok_or_else(|| {
         let message = format!(
-            "{slug} is not sold here: whoever runs this gateway has no key for it. Send your own in the \
-             provider's header, or store one"
+            "{slug} is not enabled for prepaid use: the operator has no key for it. Send your own key in the \
+             provider's header, or store one on the gateway."
         );
         ProxyError::bad_request(codes::NOT_SOLD, message)
     })
@@ -97,7 +97,8 @@ fn keeps_nothing(app: &App, slug: &str) -> Result<SecretString, ProxyError> {
     let key = app.config.providers.zdr_keys.get(slug);
     key.cloned().ok_or_else(|| {
         let message = format!(
-            "Zero data retention is asked for (zdr or cf-aig-zdr), and whoever runs this gateway has no              account for that at {slug}. Send cf-aig-zdr: false, or a provider key of your own"
+            "Zero data retention is on (zdr or cf-aig-zdr), and the operator has no zero-retention key for \
+             {slug}. Send cf-aig-zdr: false, or use your own provider key."
         );
         ProxyError::bad_request(codes::NO_ZDR, message)
     })

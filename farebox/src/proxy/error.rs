@@ -1,10 +1,10 @@
-//! Why a call through the gateway did not come to an answer of its provider's, as values: who is at fault, the
-//! code that a client branches on, and what it reads. The codes are Cloudflare's where it has one for the cause
-//! (contract: section 5), and otherwise Farebox's own, 8101 and up: one code for one cause.
+//! Why a call has no answer of its provider's, as values: who is at fault, the code that a client branches on, and
+//! the message. One code has one cause. It is Cloudflare's code if Cloudflare has one (contract: section 5), and
+//! otherwise Farebox's own, 8101 and up.
 
 use http::StatusCode;
 
-use crate::ids::LogId;
+use crate::proxy::identity::Identity;
 use crate::store::StoreError;
 use crate::store::committer::CommitError;
 
@@ -36,7 +36,7 @@ pub mod codes {
     pub const OWN_KEY_ONLY: i64 = 8102;
     /// The operator has no key for the provider.
     pub const NOT_SOLD: i64 = 8103;
-    /// The path is none that is metered, so that it can't be paid for in advance.
+    /// The path is not a metered endpoint, so prepaid credit can't pay for it.
     pub const NOT_METERED: i64 = 8104;
     /// The account's own spending limit would be passed.
     pub const ACCOUNT_LIMIT: i64 = 8105;
@@ -54,6 +54,10 @@ pub mod codes {
     pub const UPGRADE: i64 = 8115;
     /// The operator has no account at the provider with which nothing is kept there.
     pub const NO_ZDR: i64 = 8120;
+    /// There is no such path: the client's base URL is wrong, or its method.
+    pub const NO_ROUTE: i64 = 7003;
+    /// The body's `Content-Encoding` is one that the gateway can't decode.
+    pub const ENCODING: i64 = 8130;
     /// Something went wrong here.
     pub const INTERNAL: i64 = 8100;
 }
@@ -69,8 +73,10 @@ pub struct ProxyError {
     pub message: String,
     /// After how many seconds it makes sense to ask again.
     pub retry_after: Option<u64>,
-    /// The call's log, where it has one.
-    pub log: Option<LogId>,
+    /// No wait mends it: the SDKs are not to repeat the call.
+    pub for_good: bool,
+    /// The call's ids, provider and model; `None` before there is a call.
+    pub identity: Option<Box<Identity>>,
     /// For the log alone.
     pub internal: Option<String>,
 }
@@ -83,7 +89,8 @@ impl ProxyError {
             code,
             message: message.into(),
             retry_after: None,
-            log: None,
+            for_good: false,
+            identity: None,
             internal: None,
         }
     }
@@ -99,17 +106,26 @@ impl ProxyError {
         self
     }
 
-    /// The same of the call with this log.
-    pub fn of(self, log: LogId) -> Self {
+    /// The same, which no wait mends.
+    pub fn for_good(self) -> Self {
         Self {
-            log: Some(log),
+            for_good: true,
+            ..self
+        }
+    }
+
+    /// The same of this call.
+    pub fn of(self, identity: Identity) -> Self {
+        Self {
+            identity: Some(Box::new(identity)),
             ..self
         }
     }
 
     /// Something went wrong here; the client learns nothing but that.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
-        let message = "Something went wrong in the gateway: quote cf-ray to whoever runs it";
+        let message = "The gateway failed. Send the operator the answer's cf-ray header, which finds the cause \
+             in the log.";
         Self {
             internal: Some(cause.to_string()),
             ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, codes::INTERNAL, message)
@@ -118,7 +134,8 @@ impl ProxyError {
 
     /// The provider gave no answer that could be passed on.
     pub fn no_answer(cause: impl std::fmt::Display) -> Self {
-        let message = "Failed to get response from provider: nothing was charged. Ask again";
+        let message =
+            "Failed to get response from provider. Nothing was charged; send the call again.";
         Self {
             internal: Some(cause.to_string()),
             ..Self::new(StatusCode::BAD_GATEWAY, codes::NO_ANSWER, message)
@@ -131,7 +148,7 @@ impl From<StoreError> for ProxyError {
         match error {
             StoreError::Database(_) | StoreError::Closed => {
                 let message =
-                    "The gateway's database can't be reached just now: ask again in a moment";
+                    "The gateway can't reach its database. Send the call again in a second.";
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 Self {
                     internal: Some(error.to_string()),
@@ -148,7 +165,7 @@ impl From<CommitError> for ProxyError {
         match error {
             CommitError::Store(cause) => {
                 let message =
-                    "The gateway's database can't be reached just now: ask again in a moment";
+                    "The gateway can't reach its database. Send the call again in a second.";
                 Self {
                     internal: Some(cause.to_string()),
                     ..Self::new(StatusCode::SERVICE_UNAVAILABLE, codes::INTERNAL, message).after(1)

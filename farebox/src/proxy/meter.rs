@@ -18,6 +18,7 @@ use wire::Api;
 use crate::app::App;
 use crate::proxy::answer::{Answer, Body, Broken};
 use crate::proxy::error::ProxyError;
+use crate::proxy::identity::Identity;
 use crate::proxy::outbound::next_piece;
 use crate::proxy::record::{self, Outcome};
 use crate::proxy::settle::Settled;
@@ -35,8 +36,6 @@ const WHOLE_MAX: usize = 64 * 1024 * 1024;
 /// How much of a provider's error is passed on.
 const ERROR_MAX: usize = 1024 * 1024;
 
-const LOG_ID: HeaderName = HeaderName::from_static("cf-aig-log-id");
-const STEP: HeaderName = HeaderName::from_static("cf-aig-step");
 const CLAMPED: HeaderName = HeaderName::from_static("cf-aig-max-tokens-clamped");
 
 /// Passes an answer on, and settles its call.
@@ -366,16 +365,10 @@ fn answer_headers(prepared: &Prepared, provider: &HeaderMap) -> HeaderMap {
 
 /// Adds what the gateway itself says of a call.
 pub(super) fn add_own_headers(prepared: &Prepared, headers: &mut HeaderMap) {
-    insert_text(headers, LOG_ID, &prepared.call.id.to_string());
-    headers.insert(STEP, HeaderValue::from(prepared.call.step));
+    let model = prepared.route.as_ref().map(|route| route.model.as_str());
+    Identity::of(&prepared.call, model).tell(headers);
     if let Some(limit) = prepared.clamped {
         headers.insert(CLAMPED, HeaderValue::from(limit));
     }
     prepared.cached.tell(headers);
-}
-
-fn insert_text(headers: &mut HeaderMap, name: HeaderName, text: &str) {
-    if let Ok(value) = HeaderValue::from_str(text) {
-        headers.insert(name, value);
-    }
 }

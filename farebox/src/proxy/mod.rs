@@ -14,6 +14,7 @@ mod call;
 mod credential;
 mod driving;
 mod error;
+mod identity;
 mod lease;
 mod meter;
 mod outbound;
@@ -43,6 +44,7 @@ pub use answer::{Answer, Body, Broken};
 pub use cache::CacheWishes;
 pub use call::{Call, Target, Wishes};
 pub use error::{ProxyError, codes};
+pub use identity::{Identity, REQUEST_ID};
 pub use outbound::Client;
 pub use own::Clients as OwnClients;
 pub use translate::Translation;
@@ -96,15 +98,21 @@ struct Credit {
 /// [`ProxyError`] where there is no answer of the provider's to pass on.
 pub async fn make(app: &Arc<App>, call: Call) -> Result<Answer, ProxyError> {
     let (reply, answer) = oneshot::channel();
-    let id = call.id;
     let task_app = app.clone();
     let call = Arc::new(call);
+    let task_call = call.clone();
     let driving = Driving::new(&app.tasks, async move {
-        drive(&task_app, call, reply).await;
+        drive(&task_app, task_call, reply).await;
     });
     let answer = driving.until(answer).await;
     let answer = answer.unwrap_or_else(|| Err(ProxyError::internal("a call died")));
-    answer.map_err(|error| error.of(id))
+    answer.map_err(|error| error.of(identity(&call)))
+}
+
+/// The identity of a call that came to no answer. Its request is read again for it: a refusal may have come before.
+fn identity(call: &Call) -> Identity {
+    let route = route::route(call).ok().flatten();
+    Identity::of(call, route.as_ref().map(|route| route.model.as_str()))
 }
 
 /// From the call to its settlement.
@@ -145,7 +153,7 @@ async fn prepare(app: &Arc<App>, call: &Arc<Call>) -> Result<Prepared, ProxyErro
     }
     let Some(known) = route.as_ref().filter(|_| is_prepaid && !is_hit) else {
         if is_prepaid && !is_hit {
-            return Err(not_metered());
+            return Err(not_metered(call));
         }
         return prepare_own(app, call, key, route, cached).await;
     };
@@ -215,9 +223,20 @@ fn counted(
     (changed(call, known, change), clamped, hides_usage)
 }
 
-fn not_metered() -> ProxyError {
-    let message = "This path is none that is metered, so that it can't be paid for in advance: send a provider \
-         key of your own";
+fn not_metered(call: &Call) -> ProxyError {
+    let path: String = call
+        .path
+        .split('?')
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(200)
+        .collect();
+    let message = format!(
+        "/{path} is not a metered endpoint of {}, so prepaid credit can't pay for it. Use your own provider \
+         key (cf-aig-byok-alias, or the provider's own header).",
+        call.target.slug
+    );
     ProxyError::bad_request(codes::NOT_METERED, message)
 }
 

@@ -144,7 +144,7 @@ async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, ProxyError> {
 }
 
 fn refused(why: impl std::fmt::Display) -> ProxyError {
-    let message = format!("The provider's base_url is none that calls may go to: {why}");
+    let message = format!("The custom provider's base_url may not be called: {why}");
     ProxyError::bad_request(codes::ADDRESS, message)
 }
 

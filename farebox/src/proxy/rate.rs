@@ -37,7 +37,8 @@ pub async fn admit(app: &App, call: &Call) -> Result<(), ProxyError> {
 
 fn refused(settings: &Settings, millis: i64) -> ProxyError {
     let message = format!(
-        "Rate limited: this gateway takes {} calls in {} seconds. Ask again after Retry-After",
+        "Rate limited: this gateway takes {} calls in {} seconds. Send the call again after the seconds in \
+         Retry-After.",
         settings.rate_limiting_limit, settings.rate_limiting_interval
     );
     let seconds = u64::try_from(millis).unwrap_or_default().div_ceil(1000);

@@ -35,13 +35,9 @@ impl Translation {
             Some(told) => Ok(Bytes::from(told)),
             None if !status.is_success() => Ok(body),
             None => {
-                let message = "Failed to parse model output: the provider's answer has nothing that a chat \
-                     completion could say. The call's log has its own words, and what it cost";
-                Err(ProxyError::new(
-                    StatusCode::BAD_GATEWAY,
-                    codes::UNTOLD,
-                    message,
-                ))
+                let message = "Failed to parse model output: the provider's answer has no part that a chat \
+                     completion can carry. The call's log has the answer and its cost.";
+                Err(ProxyError::new(StatusCode::BAD_GATEWAY, codes::UNTOLD, message).for_good())
             }
         }
     }

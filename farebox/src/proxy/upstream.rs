@@ -165,11 +165,10 @@ fn accepted(answer: Response<Incoming>, key: &Key) -> Result<Response<Incoming>,
     if answer.status() != StatusCode::UNAUTHORIZED || !key.is_operators() {
         return Ok(answer);
     }
-    let message =
-        "The provider refused the key of whoever runs this gateway: tell them. Nothing was charged";
+    let message = "The provider rejected the operator's API key. The operator has to replace it. Nothing was charged.";
     Err(ProxyError {
         internal: Some("the provider answers 401 to the operator's key".to_owned()),
-        ..ProxyError::new(StatusCode::BAD_GATEWAY, codes::NO_ANSWER, message)
+        ..ProxyError::new(StatusCode::BAD_GATEWAY, codes::NO_ANSWER, message).for_good()
     })
 }
 
@@ -219,8 +218,8 @@ fn is_worth_repeating(status: StatusCode) -> bool {
 
 fn timed_out(timeout: Duration) -> ProxyError {
     let message = format!(
-        "The provider sent no byte within {} ms; nothing was charged. Ask again, or set a longer \
-         cf-aig-request-timeout",
+        "The provider sent no byte within {} ms. Nothing was charged. Send the call again, or set a longer \
+         cf-aig-request-timeout.",
         timeout.as_millis()
     );
     ProxyError::new(StatusCode::GATEWAY_TIMEOUT, codes::TIMED_OUT, message)

@@ -118,7 +118,7 @@ pub fn values(of: &NewCall, new: &NewCharge) -> Result<Vec<Value>, StoreError> {
         text.map_err(|error| StoreError::corrupt(error.to_string()))
     };
     Ok(vec![
-        of.id.to_string().into(),
+        of.id.into(),
         of.account.to_string().into(),
         of.gateway.into(),
         clean(&new.provider).into(),
@@ -142,7 +142,7 @@ pub fn values(of: &NewCall, new: &NewCharge) -> Result<Vec<Value>, StoreError> {
 /// [`StoreError::Database`].
 pub async fn find(db: &Db, account: AccountId, id: LogId) -> Result<Option<Charge>, StoreError> {
     let sql = format!("{SELECT} WHERE id = $1 AND account_id = $2");
-    let params = [id.to_string().into(), account.to_string().into()];
+    let params = [id.into(), account.to_string().into()];
     let found = db.query_opt(&sql, &params).await?;
     found.map(charge).transpose()
 }
@@ -153,7 +153,7 @@ pub async fn find(db: &Db, account: AccountId, id: LogId) -> Result<Option<Charg
 /// [`StoreError::Database`].
 pub async fn find_anybodys(db: &Db, id: LogId) -> Result<Option<Charge>, StoreError> {
     let sql = format!("{SELECT} WHERE id = $1");
-    let found = db.query_opt(&sql, &[id.to_string().into()]).await?;
+    let found = db.query_opt(&sql, &[id.into()]).await?;
     found.map(charge).transpose()
 }
 
@@ -181,9 +181,9 @@ pub async fn each<E: From<StoreError>>(
     mut each: impl FnMut(Charge) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut sql = format!("{SELECT} WHERE id > $1");
-    let mut params: Vec<Value> = vec![LogId::first_at(of.since).to_string().into()];
+    let mut params: Vec<Value> = vec![LogId::first_at(of.since).into()];
     if let Some(until) = of.until {
-        params.push(LogId::first_at(until).to_string().into());
+        params.push(LogId::first_at(until).into());
         sql.push_str(&format!(" AND id < ${}", params.len()));
     }
     if let Some(account) = of.account {
@@ -197,7 +197,7 @@ pub async fn each<E: From<StoreError>>(
         for row in page {
             let found = charge(row)?;
             if let Some(after) = params.first_mut() {
-                *after = found.id.to_string().into();
+                *after = found.id.into();
             }
             each(found)?;
         }
@@ -220,7 +220,9 @@ pub async fn unlike_transfers(tx: &mut Tx) -> Result<(u64, Vec<String>), StoreEr
          AND (t.amount IS NULL OR t.amount <> c.charged \
          OR t.debit <> 'customer:' || c.account_id) ORDER BY c.id";
     let found = tx.query(sql, &[]).await?;
-    let ids = found.into_iter().map(|mut row| row.text());
+    let ids = found
+        .into_iter()
+        .map(|mut row| row.parse::<LogId>().map(|id| id.to_string()));
     Ok((
         u64::try_from(count).unwrap_or_default(),
         ids.collect::<Result<_, _>>()?,

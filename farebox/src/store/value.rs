@@ -3,6 +3,7 @@
 //! Every column of the schema is a 64-bit integer or a text, or bytes where something is kept
 //! compressed, so one small type can carry any parameter and any answer; nothing here knows SQL.
 
+use crate::ids::LogId;
 use crate::store::StoreError;
 
 /// A parameter or a column: integer, text, bytes or null.
@@ -45,6 +46,13 @@ impl From<String> for Value {
 impl From<&String> for Value {
     fn from(value: &String) -> Self {
         Self::Text(value.clone())
+    }
+}
+
+/// As it sorts, and not as it is shown.
+impl From<LogId> for Value {
+    fn from(value: LogId) -> Self {
+        Self::Text(value.key())
     }
 }
 

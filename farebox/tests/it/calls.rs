@@ -53,6 +53,12 @@ pub fn call(provider: &str, model: &str) -> Call {
 pub const REQUEST: &str = r#"{"model":"gpt-4o","messages":[]}"#;
 pub const RESPONSE: &str = r#"{"choices":[]}"#;
 
+/// Ids of calls of that time as they were until 2026-11: ULIDs.
+pub fn ulids(at: Timestamp) -> [String; 3] {
+    let first = LogId::first_at(at).key();
+    ["1", "2", "3"].map(|last| format!("{}{last}", &first[..25]))
+}
+
 /// A call that costs nothing, at that time.
 pub fn free(gateway: &Gateway, at: Timestamp, call: Call) -> NewCall {
     NewCall {

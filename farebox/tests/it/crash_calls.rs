@@ -265,7 +265,7 @@ impl Shop {
         assert_eq!(self.spent_and_held().await, (COST, held), "{what}");
         self.is_released(what).await;
         let charges = self.charges(what).await;
-        assert_eq!(charges, BTreeMap::from([(id.to_string(), COST)]), "{what}");
+        assert_eq!(charges, BTreeMap::from([(id.key(), COST)]), "{what}");
         let counts = self.provider.counts();
         assert_eq!(counts.requests, 2, "{what}: nothing is asked for again");
     }
@@ -282,14 +282,14 @@ async fn right_after_an_answer(engine: Engine) {
         let (running, url) = shop.site.serve().await;
         let id = shop.call(&url, &chat("one two", stream)).await.unwrap();
         running.kill_9();
-        answered.push(id.to_string());
+        answered.push(id.key());
         is_on_disk(&shop.site.beside(), &shop, id, &what).await;
         assert_eq!(shop.spent_and_held().await.1, 0, "{what}");
         shop.site.books_are_right(&what).await;
     }
     let (running, url) = shop.site.serve().await;
     let id = shop.call(&url, &chat("one two", false)).await.unwrap();
-    answered.push(id.to_string());
+    answered.push(id.key());
     let (status, log) = running.terminate().await;
     assert_eq!(status.code(), Some(0), "{log}");
     let charges = shop.charges("after a restart").await;

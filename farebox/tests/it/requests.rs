@@ -9,7 +9,6 @@ use crate::app::TestApp;
 async fn unknown_routes_are_told_so(app: &TestApp) {
     let account = app.account;
     for path in [
-        "/",
         "/nothing",
         "/client/v4/nothing",
         "/client/v4/accounts/short/ai-gateway/billing/credit-balance",

@@ -34,6 +34,8 @@ const NOT_FOR_PROVIDERS: [&str; 8] = [
 /// A request whose body is here, and of which nobody has said yet where it goes.
 #[derive(Clone, Debug)]
 pub struct Incoming {
+    /// Its id, and that of its first call.
+    pub id: LogId,
     /// When it came, by the ledger's clock.
     pub at: Timestamp,
     /// When it came, for durations.
@@ -77,6 +79,7 @@ impl Incoming {
         }
         let (parts, body) = request.into_parts();
         Ok(Self {
+            id: LogId::new(at),
             at,
             begun,
             account: runner.account,
@@ -103,7 +106,8 @@ impl Incoming {
     pub fn call(self, target: Target, method: Method, sent: Sent) -> Result<Call, ProxyError> {
         let wishes = wishes::read(&self.headers)?;
         Ok(Call {
-            id: LogId::new(self.at),
+            id: self.id,
+            request: self.id,
             at: self.at,
             begun: self.begun,
             account: self.account,
@@ -150,11 +154,15 @@ pub fn no_provider(name: &str) -> ProxyError {
     let known = catalog::providers().iter().map(|known| known.slug);
     let known: Vec<_> = known.collect();
     let name: String = name.chars().take(64).collect();
-    let message = format!("Invalid provider: {name:?} is none of {}", known.join(", "));
+    let message = format!(
+        "Invalid provider: there is no provider {name:?}. Use one of {}, or custom-{{slug}}.",
+        known.join(", ")
+    );
     ProxyError::bad_request(codes::NO_PROVIDER, message)
 }
 
-/// The headers without what was meant for the gateway: its own, and its token wherever an SDK puts a key.
+/// The headers without what was meant for the gateway: its own, and its token wherever an SDK puts a key. An empty
+/// key is none: some clients send `Authorization:` beside the header that has the key.
 fn passed_headers(mut headers: HeaderMap) -> HeaderMap {
     let ours: Vec<_> = headers
         .keys()
@@ -166,7 +174,9 @@ fn passed_headers(mut headers: HeaderMap) -> HeaderMap {
     }
     for name in runner::KEY_HEADERS {
         match headers.get_mut(*name) {
-            Some(value) if runner::is_token(value) => drop(headers.remove(*name)),
+            Some(value) if runner::is_token(value) || runner::is_empty(value) => {
+                headers.remove(*name);
+            }
             // So that nothing that prints headers prints it.
             Some(value) => value.set_sensitive(true),
             None => {}
@@ -178,7 +188,7 @@ fn passed_headers(mut headers: HeaderMap) -> HeaderMap {
     headers
 }
 
-/// The path without the gateway's token, which an SDK may have put into the query.
+/// The path without the gateway's token, which an SDK may have put into the query, and without an empty key.
 pub fn passed_path(provider: &Provider, path: &str) -> String {
     let Some((below, query)) = path.split_once('?') else {
         return path.to_owned();
@@ -186,7 +196,7 @@ pub fn passed_path(provider: &Provider, path: &str) -> String {
     let is_key = |pair: &&str| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let mut credentials = provider.credentials.iter();
-        runner::is_token_text(value)
+        (value.is_empty() || runner::is_token_text(value))
             && credentials.any(
                 |known| matches!(known, catalog::Credential::Query { name: key } if *key == name),
             )
@@ -203,10 +213,13 @@ async fn read_body(app: &App, body: Body) -> Result<Bytes, ProxyError> {
     match Limited::new(body, max).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
-            let message = format!("The body is larger than {max} bytes: send less");
+            let message =
+                format!("The request's body is larger than the limit of {max} bytes. Send less.");
             let status = StatusCode::PAYLOAD_TOO_LARGE;
             Err(ProxyError::new(status, codes::TOO_LARGE, message))
         }
-        Err(_) => Err(bad_format("The body ended before it was complete")),
+        Err(_) => Err(bad_format(
+            "The request's body ended before it was complete.",
+        )),
     }
 }

@@ -5,8 +5,10 @@
 
 mod answer;
 mod compat;
+mod dialect;
 mod error;
 mod incoming;
+pub mod lost;
 mod named;
 mod native;
 pub mod rest;
@@ -23,6 +25,9 @@ use axum::Router;
 use axum::routing::{any, get, post};
 
 use crate::app::App;
+
+pub use dialect::Dialect;
+pub use error::{is_refusal, shaped};
 
 /// The path of a call in a provider's own form (contract: section 4.1).
 const NATIVE: &str = "/v1/{account_id}/{gateway_id}/{provider}/{*path}";
@@ -42,6 +47,7 @@ pub fn routes() -> Router<Arc<App>> {
     let compat = |name| format!("{UNIVERSAL}/compat/{name}");
     let rest = |name| format!("{REST}{name}");
     Router::new()
+        .route("/", get(lost::root))
         .route(NATIVE, any(native::call))
         .route(UNIVERSAL, post(universal::call))
         .route(&compat("chat/completions"), post(compat::chat))

@@ -14,7 +14,9 @@ use crate::app::App;
 use crate::error::codes::THROTTLED;
 use crate::http::auth::{Permission, is_valid};
 use crate::http::client_address::client_address;
+use crate::http::gateway::{Dialect, lost};
 use crate::http::nul;
+use crate::http::public_url::PublicUrl;
 use crate::ids::TOKEN_PREFIX;
 use crate::proxy::{ProxyError, codes};
 use crate::store::callers;
@@ -52,7 +54,10 @@ impl FromRequestParts<Arc<App>> for Runner {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ProxyError> {
         let params = Params::of(parts, app).await;
-        let (account, gateway) = (params.account()?, params.get("gateway_id"));
+        let Some(account) = params.account() else {
+            return Err(no_account(parts, app).await);
+        };
+        let gateway = params.get("gateway_id");
         Self::through(app, parts, account, (gateway, false)).await
     }
 }
@@ -61,7 +66,9 @@ impl FromRequestParts<Arc<App>> for AccountRunner {
     type Rejection = ProxyError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ProxyError> {
-        let account = Params::of(parts, app).await.account()?;
+        let Some(account) = Params::of(parts, app).await.account() else {
+            return Err(no_account(parts, app).await);
+        };
         let gateway = parts.headers.get(GATEWAY_ID);
         let gateway = gateway.map_or(Ok(gateways::DEFAULT_ID), HeaderValue::to_str);
         let gateway = gateway.map_err(|_| no_gateway())?;
@@ -85,8 +92,9 @@ impl Params {
         found.map_or("", |(_, value)| value)
     }
 
-    fn account(&self) -> Result<AccountId, ProxyError> {
-        self.get("account_id").parse().map_err(|_| no_gateway())
+    /// `None` if the segment can't be an account's id, as when a client's base URL ends before the account.
+    fn account(&self) -> Option<AccountId> {
+        self.get("account_id").parse().ok()
     }
 }
 
@@ -136,16 +144,24 @@ impl Runner {
     }
 }
 
+async fn no_account(parts: &mut Parts, app: &Arc<App>) -> ProxyError {
+    let url = PublicUrl::from_request_parts(parts, app).await;
+    let url = url.map_or_else(|_| String::new(), |url| url.0);
+    let (method, path) = (&parts.method, parts.uri.path());
+    let dialect = Dialect::of(path, &parts.headers).unwrap_or(Dialect::Cloudflare);
+    lost::wrong_base_url(method, path, dialect, &url)
+}
+
 fn no_gateway() -> ProxyError {
-    let message =
-        "Please configure AI Gateway: this account has no gateway of that name, but for default";
+    let message = "Please configure AI Gateway: the account has no gateway of that id. Use \"default\", which \
+         always exists, or create the gateway.";
     ProxyError::bad_request(codes::NO_GATEWAY, message)
 }
 
 fn no_token() -> ProxyError {
     unauthorized(
-        "Unauthorized: send cf-aig-authorization: Bearer <token>, or the token in the place \
-         of the provider's key",
+        "Unauthorized: no Farebox token was sent. Send cf-aig-authorization: Bearer <token>, or the token in \
+         place of the provider's key.",
     )
 }
 
@@ -163,7 +179,7 @@ fn authenticate(
         true => Ok(name(&token)),
         false => {
             let message = format!(
-                "Unauthorized: the token lacks the permission {}: make one that has it",
+                "Unauthorized: the token lacks the permission {}. Use a token that has it.",
                 Permission::Run.name()
             );
             Err(ProxyError::new(
@@ -189,11 +205,12 @@ fn failed(app: &Arc<App>, parts: &Parts) -> ProxyError {
     let address = client_address(app, &parts.headers, &parts.extensions);
     match app.throttle.failed(address, Instant::now()) {
         Ok(()) => unauthorized(
-            "Unauthorized: the token is unknown, expired, revoked, or another account's",
+            "Unauthorized: the token is unknown, expired, revoked, or belongs to another account. Check the \
+             token and the account id in the base URL.",
         ),
         Err(wait) => {
-            let message =
-                "Too many failed attempts to authenticate from this address: wait for Retry-After";
+            let message = "Too many failed attempts to authenticate from this address. Send the call again after the \
+                 seconds in Retry-After.";
             let seconds = wait.as_secs().saturating_add(1);
             ProxyError::new(StatusCode::TOO_MANY_REQUESTS, THROTTLED, message).after(seconds)
         }
@@ -202,7 +219,8 @@ fn failed(app: &Arc<App>, parts: &Parts) -> ProxyError {
 
 /// The token, where it is meant to be or where an SDK puts its key.
 fn token_of<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Option<&'a str> {
-    if let Some(value) = headers.get(GATEWAY_AUTHORIZATION) {
+    let for_gateway = headers.get(GATEWAY_AUTHORIZATION);
+    if let Some(value) = for_gateway.filter(|value| !is_empty(value)) {
         return value.to_str().ok().map(bare);
     }
     let shown = KEY_HEADERS.iter().filter_map(|name| headers.get(*name));
@@ -223,6 +241,12 @@ pub fn bare(value: &str) -> &str {
 /// Whether a header has a token of ours.
 pub fn is_token(value: &HeaderValue) -> bool {
     value.to_str().is_ok_and(|text| is_token_text(bare(text)))
+}
+
+/// Whether a header of a key has none: it is empty, or a scheme alone.
+pub fn is_empty(value: &HeaderValue) -> bool {
+    let text = value.to_str().map(str::trim);
+    text.is_ok_and(|text| text.is_empty() || text.eq_ignore_ascii_case("bearer"))
 }
 
 /// Whether a text is a token of ours, as far as its looks tell.
@@ -254,6 +278,14 @@ mod tests {
         for text in ["fbx_1", "Bearer fbx_1", "bearer  fbx_1"] {
             assert_eq!(bare(text), "fbx_1");
             assert!(is_token(&HeaderValue::from_static(text)));
+        }
+        for (text, empty) in [
+            ("", true),
+            ("Bearer ", true),
+            ("bearer", true),
+            ("Bearer x", false),
+        ] {
+            assert_eq!(is_empty(&HeaderValue::from_static(text)), empty, "{text}");
         }
         for text in ["", "Bearer sk-1", "Basic fbx_1", "ключ-fbx_1"] {
             assert!(!is_token_text(bare(text)), "{text}");

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -28,8 +28,6 @@ use crate::proxy::{self, Answer, Call, ProxyError};
 
 /// How many steps a request may have.
 pub const STEPS_MAX: u16 = 10;
-
-const STEP: HeaderName = HeaderName::from_static("cf-aig-step");
 
 /// One of the requests.
 #[derive(Deserialize)]
@@ -70,22 +68,16 @@ pub async fn call(
             _ => {}
         }
     }
-    let step = last.step;
-    match attempt(&app, last).await {
-        Ok(answer) => Ok(render(answer)),
-        Err(error) => {
-            let mut response = error.into_response();
-            response.headers_mut().insert(STEP, HeaderValue::from(step));
-            Ok(response)
-        }
-    }
+    attempt(&app, last).await.map(render)
 }
 
 /// A step is a call that begins now, whatever those before it took.
 async fn attempt(app: &Arc<App>, mut call: Call) -> Result<Answer, ProxyError> {
     call.at = app.now();
     call.begun = Instant::now();
-    call.id = LogId::new(call.at);
+    if call.step > 0 {
+        call.id = LogId::new(call.at);
+    }
     // A key may have been stored since the first one began.
     call.has_keys |= call.step > 0;
     proxy::make(app, call).await

@@ -38,7 +38,7 @@ pub async fn edit(db: &Db, of: &Gateway, id: LogId, edit: &Edit) -> Result<bool,
         tx.roll_back().await?;
         return Ok(false);
     }
-    let mut set = async |sql, value: Value| tx.execute(sql, &[id.to_string().into(), value]).await;
+    let mut set = async |sql, value: Value| tx.execute(sql, &[id.into(), value]).await;
     if let Some(feedback) = edit.feedback {
         let sql = "UPDATE logs SET feedback = $2 WHERE id = $1";
         set(sql, feedback.into()).await?;
@@ -52,7 +52,7 @@ pub async fn edit(db: &Db, of: &Gateway, id: LogId, edit: &Edit) -> Result<bool,
         let sql = "UPDATE logs SET metadata = $2 WHERE id = $1";
         set(sql, metadata.json().into()).await?;
         let sql = "DELETE FROM log_metadata WHERE log = $1";
-        tx.execute(sql, &[id.to_string().into()]).await?;
+        tx.execute(sql, &[id.into()]).await?;
         for row in metadata.rows(id, of.seq) {
             tx.execute(INSERT_METADATA.row_sql(), &row).await?;
         }

@@ -187,7 +187,7 @@ impl Filter {
             let values = self.values.iter().map(|value| match value {
                 Value::Null if sign == "<>" => format!("{column} IS NOT NULL"),
                 Value::Null => format!("{column} IS NULL"),
-                value => format!("{column} {sign} {}", number(value.clone(), params)),
+                value => format!("{column} {sign} {}", number(self.stored(value), params)),
             });
             values.collect::<Vec<_>>()
         };
@@ -209,7 +209,37 @@ impl Filter {
         }
     }
 
+    /// A value as its column has it: an id may be written in two forms.
+    fn stored(&self, value: &Value) -> Value {
+        let id = match (self.field, value) {
+            (Field::Id, Value::Text(text)) => text.parse::<LogId>().ok(),
+            _ => None,
+        };
+        id.map_or_else(|| value.clone(), Value::from)
+    }
+
     fn containing(&self, params: &mut Vec<Value>) -> Vec<String> {
+        let mut found = self.like(params);
+        if self.field == Field::Id {
+            found.extend(self.beginning(params));
+        }
+        found
+    }
+
+    /// Ids that begin as the values do. The column has a UUID in another form, in which no other part can be looked for.
+    fn beginning(&self, params: &mut Vec<Value>) -> Vec<String> {
+        let spans = self.values.iter().filter_map(|value| match value {
+            Value::Text(text) => LogId::beginning_with(text),
+            _ => None,
+        });
+        let mut between = |(first, last): (LogId, LogId)| {
+            let (first, last) = (number(first.into(), params), number(last.into(), params));
+            format!("(id >= {first} AND id <= {last})")
+        };
+        spans.map(&mut between).collect()
+    }
+
+    fn like(&self, params: &mut Vec<Value>) -> Vec<String> {
         let column = self.field.column();
         let texts = self.values.iter().filter_map(|value| match value {
             Value::Text(text) => Some(containing(text)),
@@ -226,7 +256,7 @@ impl Filter {
     fn by_time(&self, operator: Operator, params: &mut Vec<Value>) -> String {
         let mut id = |sign: &str, millis: i64| {
             let first = LogId::first_at(Timestamp::from_millis(millis));
-            format!("id {sign} {}", number(first.to_string().into(), params))
+            format!("id {sign} {}", number(first.into(), params))
         };
         let times = self.values.iter().filter_map(|value| match value {
             Value::Int(millis) => Some((*millis, millis.saturating_add(1))),

@@ -286,7 +286,7 @@ pub(super) fn values(of: &NewCall, new: &NewLog, metadata: &Metadata) -> Vec<Val
     let payloads = new.payloads.as_ref();
     let packed = |body: Option<&Body>| Value::from(body.map(|body| body.0.clone()));
     vec![
-        of.id.to_string().into(),
+        of.id.into(),
         of.account.to_string().into(),
         of.gateway.into(),
         cut(&call.provider, 100).into(),
@@ -361,12 +361,7 @@ impl Metadata {
                 Json::String(text) => text.clone(),
                 other => other.to_string(),
             };
-            vec![
-                id.to_string().into(),
-                gateway.into(),
-                key.as_str().into(),
-                value.into(),
-            ]
+            vec![id.into(), gateway.into(), key.as_str().into(), value.into()]
         })
     }
 }

@@ -58,7 +58,7 @@ pub async fn find(db: &Db, of: &Gateway, id: LogId) -> Result<Option<Log>, Store
 /// [`StoreError::Database`].
 pub async fn find_anybodys(db: &Db, id: LogId) -> Result<Option<(AccountId, Log)>, StoreError> {
     let sql = format!("SELECT account_id, id, {COLUMNS} FROM logs WHERE id = $1");
-    let found = db.query_opt(&sql, &[id.to_string().into()]).await?;
+    let found = db.query_opt(&sql, &[id.into()]).await?;
     let read = |mut row: Row| Ok((row.parse()?, log(row)?));
     found.map(read).transpose()
 }
@@ -80,11 +80,7 @@ pub async fn payloads(db: &Db, of: &Gateway, id: LogId) -> Result<Payloads, Stor
 }
 
 pub(super) fn key(of: &Gateway, id: LogId) -> [Value; 3] {
-    [
-        id.to_string().into(),
-        of.seq.into(),
-        of.account.to_string().into(),
-    ]
+    [id.into(), of.seq.into(), of.account.to_string().into()]
 }
 
 /// `limit` of the gateway's logs after the first `offset`.

@@ -240,7 +240,7 @@ pub(super) async fn remove(
 /// [`StoreError::Database`]; [`StoreError::Corrupt`].
 pub async fn charge(db: &Db, id: LogId) -> Result<Option<Charge>, StoreError> {
     let sql = format!("{} WHERE call = $1", row::SELECT);
-    let found = db.query_opt(&sql, &[id.to_string().into()]).await?;
+    let found = db.query_opt(&sql, &[id.into()]).await?;
     let Some(Attached::Call(call)) = found
         .map(row::note)
         .transpose()?

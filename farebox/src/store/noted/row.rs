@@ -99,7 +99,7 @@ pub(super) fn values(entry: &Entry) -> Result<Option<Vec<Value>>, StoreError> {
         return Ok(None);
     }
     let mut values: Vec<Value> = vec![
-        call.map(|call| call.id.to_string()).into(),
+        call.map(|call| call.id.key()).into(),
         call.map(|call| call.gateway).into(),
         charge.into(),
         log_row.into(),

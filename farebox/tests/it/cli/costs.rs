@@ -131,7 +131,7 @@ async fn what_is_no_call_is_refused(app: &TestApp) {
     let error = refused(&["explain", "x"], &beside(app), 1).await;
     assert_eq!(
         error,
-        "farebox: \"x\" is not a ULID: 26 letters and digits, such as cf-aig-log-id of an answer\n"
+        "farebox: \"x\" is not a log id: a UUID, or the 26 letters and digits of an older log. Use the cf-aig-log-id of an answer.\n"
     );
     let error = refused(&["explain", "01K8W2S3T4V5W6X7Y8Z9A0B1C2"], &beside(app), 1).await;
     assert!(

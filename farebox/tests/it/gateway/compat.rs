@@ -531,7 +531,7 @@ async fn what_cant_be_called_is_told(app: &TestApp) {
         (says("azure-openai/gpt-4o", "one"), 2019, "its own path"),
         (says("anthropic/unheard-of", "one"), 8101, "no price"),
         (says("google/../../models", "one"), 2019, "model"),
-        (says("cerebras/llama3.1-8b", "one"), 8103, "not sold"),
+        (says("cerebras/llama3.1-8b", "one"), 8103, "not enabled"),
         (two, 2019, "more than one answer (n)"),
         (json!({"model": 1}), 2019, "expected a string"),
         (json!([1]), 2019, "expected"),

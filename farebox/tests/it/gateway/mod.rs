@@ -22,6 +22,7 @@ mod rate;
 mod raw;
 mod refusals;
 mod rest;
+mod shapes;
 mod slow;
 mod spend;
 pub mod storm;

@@ -27,7 +27,7 @@ async fn nothing_there_is_refused_before_the_provider_hears_of_it(app: &TestApp)
         told.text
     );
     assert!(told.json()["message"].as_str().unwrap().contains("Top up"));
-    assert_eq!(told.json()["error"][0]["code"], 2021);
+    assert_eq!(told.json()["errors"][0]["code"], 2021);
     assert!(!told.header("cf-aig-log-id").is_empty());
     assert!(app.provider.requests().is_empty());
 }
@@ -248,7 +248,7 @@ async fn that_the_operators_key_is_refused_is_not_told_in_the_providers_words(ap
         told.text
     );
     assert!(
-        told.text.contains("whoever runs this gateway"),
+        told.text.contains("The operator has to replace it"),
         "{}",
         told.text
     );

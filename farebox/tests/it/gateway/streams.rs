@@ -93,7 +93,7 @@ async fn what_breaks_off_before_a_client_has_any_of_it_is_free(app: &TestApp) {
     body["stream"] = json!(false);
     let told = chat(app, &token, body).await;
     assert_eq!((told.status.as_u16(), told.code()), (502, 2005));
-    assert!(told.text.contains("nothing was charged"), "{}", told.text);
+    assert!(told.text.contains("Nothing was charged"), "{}", told.text);
     assert_eq!(nanos(app).await, GIVEN);
 }
 

@@ -464,7 +464,62 @@ async fn a_removed_gateways_logs_go(app: &TestApp) {
     assert_eq!(gateways::removed(db).await.unwrap(), []);
 }
 
+/// A database from before 2026-11 has logs with ULIDs. They keep their ids and their places, and both forms find any.
+async fn older_logs_keep_their_ids(app: &TestApp) {
+    let gateway = one(app).await;
+    let make = async |id: Option<&str>| {
+        let mut new = free(&gateway, app.app.now(), calls::call("openai", "gpt-4o"));
+        new.id = id.map_or(new.id, |id| id.parse().unwrap());
+        calls::write(app, new).await.unwrap().to_string()
+    };
+    let old = calls::ulids(app.app.now());
+    for id in &old {
+        assert_eq!(make(Some(id)).await, *id);
+    }
+    app.tick(Duration::from_millis(5));
+    let mut expected = old.to_vec();
+    for _ in 0..3 {
+        app.tick(Duration::from_millis(5));
+        let id = make(None).await;
+        assert_eq!((id.len(), &id[14..15]), (36, "7"), "{id}");
+        expected.push(id);
+    }
+    expected.reverse();
+    assert_eq!(ids(&listed(app, &[]).await), expected);
+    let mut paged = Vec::new();
+    for page in ["1", "2", "3"] {
+        paged.extend(ids(&listed(app, &[("per_page", "2"), ("page", page)]).await));
+    }
+    assert_eq!(paged, expected);
+    for (operator, id, found) in [
+        ("lt", &expected[2], &expected[3..]),
+        ("gt", &expected[3], &expected[..3]),
+        ("eq", &expected[1], &expected[1..2]),
+        ("eq", &expected[4], &expected[4..5]),
+        ("contains", &expected[4], &expected[4..5]),
+        ("contains", &expected[1], &expected[1..2]),
+    ] {
+        let filters = json!([{ "key": "id", "operator": operator, "value": [id] }]).to_string();
+        assert_eq!(
+            ids(&listed(app, &[("filters", &filters)]).await),
+            found,
+            "{operator} {id}"
+        );
+    }
+    for id in &expected {
+        let parsed: LogId = id.parse().unwrap();
+        let ulid = parsed.key();
+        for form in [id, &ulid] {
+            let shown = call(app, Method::GET, &format!("{LOGS}/{form}")).await;
+            assert_eq!(shown.body["result"]["id"], id.as_str(), "{}", shown.text);
+            let body = call(app, Method::GET, &format!("{LOGS}/{form}/request")).await;
+            assert_eq!(body.status, 200, "{}", body.text);
+        }
+    }
+}
+
 crate::on_both_engines![
+    older_logs_keep_their_ids,
     a_log_says_what_a_call_was,
     bodies_are_kept_whole_or_begun_or_not,
     filters_come_in_every_way,

@@ -238,6 +238,13 @@ async fn every_filter_leaves_what_it_should(app: &TestApp) {
     let text = Value::from;
     let table: &[(Field, Operator, &[Value], &[usize])] = &[
         (Id, Equal, &[made[2].to_string().into()], &[2]),
+        (Id, Equal, &[made[2].key().into()], &[2]),
+        (Id, NotEqual, &[made[2].to_string().into()], &[0, 1, 3, 4]),
+        (Id, Below, &[made[2].to_string().into()], &[0, 1]),
+        (Id, Above, &[made[2].to_string().into()], &[3, 4]),
+        (Id, Contains, &[made[2].to_string().into()], &[2]),
+        (Id, Contains, &[made[2].to_string()[..20].into()], &[2]),
+        (Id, Contains, &[text("zz")], &[]),
         (CreatedAt, Equal, &[at(1)], &[1]),
         (CreatedAt, NotEqual, &[at(1)], &[0, 2, 3, 4]),
         (CreatedAt, Below, &[at(2)], &[0, 1]),

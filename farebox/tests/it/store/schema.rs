@@ -15,6 +15,7 @@ use flate2::write::GzEncoder;
 use ledger::{AccountId, Amount, Limit, Period, Strategy};
 
 use crate::app::{Database, Engine};
+use crate::calls;
 use crate::store::money;
 
 fn config(database: &Database) -> DatabaseConfig {
@@ -160,23 +161,23 @@ fn packed(body: &str) -> Vec<u8> {
 async fn fill_schema_12(database: &Database, account: AccountId) -> [LogId; 3] {
     let db = open(database);
     migrate_to(&db, 12).await.unwrap();
-    let made = [(); 3].map(|()| LogId::new(system_clock()()));
-    for id in made {
-        let params = [id.to_string().into(), account.to_string().into()];
+    let made = calls::ulids(system_clock()());
+    for id in &made {
+        let params = [id.as_str().into(), account.to_string().into()];
         db.execute(OLD_LOG, &params).await.unwrap();
     }
     let payloads = "INSERT INTO log_payloads (log, request, response) VALUES ($1, $2, $3)";
-    for (id, response) in [(made[0], Some(packed("there"))), (made[1], None)] {
-        let params = [id.to_string().into(), packed("hey").into(), response.into()];
+    for (id, response) in [(&made[0], Some(packed("there"))), (&made[1], None)] {
+        let params = [id.as_str().into(), packed("hey").into(), response.into()];
         db.execute(payloads, &params).await.unwrap();
     }
     let transfer = "INSERT INTO transfers (id, debit, credit, amount, code, phase, reference, at) \
          VALUES ($1, 'promotions', 'revenue', 1, 1, 'single', '', 1)";
-    for _ in made {
+    for _ in &made {
         let id = ids::transfer_for("old", &ids::opaque()).to_string();
         db.execute(transfer, &[id.into()]).await.unwrap();
     }
-    made
+    made.map(|id| id.parse().unwrap())
 }
 
 async fn body(db: &Db, gateway: &Gateway, id: LogId) -> [Option<Vec<u8>>; 2] {
