@@ -29,6 +29,14 @@ pub struct Asked {
     pub terms: Terms,
     /// Other models that may be used beside.
     pub also: Vec<String>,
+    /// Other models that may answer in its place, by name.
+    pub instead: Vec<String>,
+    /// Another model may answer in its place: one of those, or one that the provider chooses.
+    pub may_switch: bool,
+    /// What the answer has if it doesn't say, as it is likely: tokens of an image, say.
+    pub likely: BTreeMap<Unit, u64>,
+    /// The answer says for how long a sound it is charged.
+    pub reports_duration: bool,
     /// The answer will not say what was used, because the work goes on after it.
     pub is_deferred: bool,
 }
@@ -46,6 +54,10 @@ pub struct Input {
     pub images: u64,
     /// Bytes of sound, decoded.
     pub audio_bytes: u64,
+    /// Milliseconds of sound. `None` if some of it doesn't say how long it is.
+    pub audio_ms: Option<u64>,
+    /// Characters to be spoken.
+    pub characters: u64,
     /// Bytes of documents and videos, decoded.
     pub file_bytes: u64,
     /// Things that the provider fetches or remembers by itself: the request doesn't show how much there
@@ -84,6 +96,10 @@ impl Asked {
                 .collect(),
             terms: Terms::new(),
             also: Vec::new(),
+            instead: Vec::new(),
+            may_switch: false,
+            likely: BTreeMap::new(),
+            reports_duration: false,
             is_deferred: false,
         }
     }
@@ -108,7 +124,14 @@ impl Asked {
                 guess.add(*unit, most.unwrap_or_default());
             }
         }
+        for (unit, quantity) in &self.likely {
+            guess.add(*unit, *quantity);
+        }
         guess
+    }
+
+    pub(crate) fn likely(&mut self, unit: Unit, quantity: u64) {
+        self.likely.insert(unit, quantity);
     }
 
     pub(crate) fn may_use(&mut self, unit: Unit, most: Option<u64>) {

@@ -45,6 +45,10 @@ pub struct Dialect {
     pub(crate) searches: Searches,
     /// The shortest sound that is charged for, in milliseconds.
     pub(crate) audio_ms_min: u64,
+    /// Whether a transcription in plain JSON reports how long the sound was. The verbose one always does.
+    pub(crate) duration_in_json: bool,
+    /// Whether the usage reports what the call costs, in dollars.
+    pub(crate) reports_cost: bool,
     /// Which segment of the path is the model's name.
     pub(crate) model_segment: Option<usize>,
     /// Members of OpenAI's chat request that this provider refuses or ignores.
@@ -60,6 +64,8 @@ impl Dialect {
         reasoning: Reasoning::Inside,
         searches: Searches::Never,
         audio_ms_min: 0,
+        duration_in_json: false,
+        reports_cost: false,
         model_segment: None,
         unknown: &[],
     };
@@ -69,6 +75,8 @@ impl Dialect {
         name: "openai",
         limit_name: "max_completion_tokens",
         searches: Searches::OnceIfAsked,
+        // `usage: {"type": "duration", "seconds": …}` (OpenAI's API reference, "Create transcription").
+        duration_in_json: true,
         ..Self::COMPATIBLE
     };
 
@@ -98,6 +106,8 @@ impl Dialect {
         limit_name: "max_completion_tokens",
         stream_usage: StreamUsage::Always,
         reasoning: Reasoning::ByTotal,
+        // `cost_in_usd_ticks` (xAI's docs, "Cost Tracking").
+        reports_cost: true,
         ..Self::COMPATIBLE
     };
 
@@ -123,6 +133,8 @@ impl Dialect {
         name: "mistral",
         stream_usage: StreamUsage::Always,
         unknown: &["stream_options", "max_completion_tokens"],
+        // `prompt_audio_seconds` (Mistral's docs, "Audio & Transcription").
+        duration_in_json: true,
         ..Self::COMPATIBLE
     };
 
@@ -147,6 +159,8 @@ impl Dialect {
     pub const OPENROUTER: Self = Self {
         name: "openrouter",
         stream_usage: StreamUsage::Always,
+        // `usage.cost` (OpenRouter's docs, "Usage Accounting").
+        reports_cost: true,
         ..Self::COMPATIBLE
     };
 

@@ -7,8 +7,12 @@ use crate::dialect::Dialect;
 pub enum Api {
     /// OpenAI's `chat/completions`, which most others speak as well.
     Chat,
+    /// OpenAI's older `completions`, and Mistral's `fim/completions`.
+    Completions,
     /// OpenAI's `responses`.
     Responses,
+    /// OpenAI's `responses/compact`, which has no limit of its output.
+    Compact,
     /// OpenAI's `embeddings`.
     Embeddings,
     /// OpenAI's `images/generations`, `images/edits`, `images/variations`.
@@ -21,7 +25,8 @@ pub enum Api {
     Moderations,
     /// Anthropic's `messages`.
     Messages,
-    /// Anthropic's `messages/count_tokens` and Gemini's `countTokens`, which cost nothing.
+    /// Anthropic's `messages/count_tokens`, Gemini's `countTokens` and OpenAI's `responses/input_tokens`, which cost
+    /// nothing.
     CountTokens,
     /// Gemini's `generateContent` and `streamGenerateContent`.
     Generate,
@@ -38,7 +43,9 @@ impl Api {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Chat => "chat",
+            Self::Completions => "completions",
             Self::Responses => "responses",
+            Self::Compact => "compact",
             Self::Embeddings => "embeddings",
             Self::Images => "images",
             Self::Speech => "speech",
@@ -101,7 +108,10 @@ impl Endpoint {
 /// The ends of paths, whole segments of them. Providers put what they like before these.
 const SUFFIXES: &[(&str, Api)] = &[
     ("chat/completions", Api::Chat),
+    ("completions", Api::Completions),
     ("responses", Api::Responses),
+    ("responses/compact", Api::Compact),
+    ("responses/input_tokens", Api::CountTokens),
     ("embeddings", Api::Embeddings),
     ("images/generations", Api::Images),
     ("images/edits", Api::Images),

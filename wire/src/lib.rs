@@ -21,6 +21,7 @@
     clippy::unwrap_used
 )]
 
+mod account;
 mod anthropic;
 mod asked;
 mod cohere;
@@ -34,10 +35,12 @@ mod observer;
 mod openai;
 mod reading;
 mod request;
+mod sound;
 pub mod sse;
 mod tally;
 mod used;
 
+pub use account::is_about_account;
 pub use asked::{Asked, Input, Unreadable};
 pub use dialect::Dialect;
 pub use endpoint::{Api, Endpoint};

@@ -1,12 +1,13 @@
 //! An answer, watched while somebody else passes it on.
 
-use ledger::{Basis, Unit, Usage};
+use ledger::{Basis, Kind, Unit, Usage};
 
 use crate::asked::Asked;
 use crate::endpoint::{Api, Endpoint};
 use crate::json::Json;
 use crate::json::skim::{Shape, Skim};
-use crate::openai::{chat, embeddings, images, moderations, responses, speech, transcription};
+use crate::openai::speech::{self, Spoken};
+use crate::openai::{chat, embeddings, images, moderations, responses, transcription};
 use crate::sse::{Decoder, Piece};
 use crate::tally::Tally;
 use crate::used::{Report, Used};
@@ -41,8 +42,8 @@ pub struct Observer {
     text_bytes: u64,
     body_bytes: u64,
     faults: u64,
-    /// What a body of sound used, if it comes in full.
-    spoken: Option<Usage>,
+    /// Speech, if it comes as sound or in events.
+    spoken: Option<Spoken>,
 }
 
 impl Observer {
@@ -54,10 +55,8 @@ impl Observer {
             kind if kind.ends_with("json") => Framing::Documents,
             _ => Framing::Bytes,
         };
-        let spoken = match endpoint.api {
-            Api::Speech if framing == Framing::Bytes => speech::spoken(asked),
-            _ => None,
-        };
+        let is_sound = endpoint.api == Api::Speech && framing != Framing::Documents;
+        let spoken = is_sound.then(|| Spoken::new(asked, kind));
         Self {
             api: endpoint.api,
             framing,
@@ -94,7 +93,11 @@ impl Observer {
             Framing::Bytes if self.api == Api::Transcription => {
                 self.text_bytes = self.text_bytes.saturating_add(length);
             }
-            Framing::Bytes => {}
+            Framing::Bytes => {
+                if let Some(spoken) = &mut self.spoken {
+                    spoken.feed(bytes);
+                }
+            }
         }
     }
 
@@ -123,7 +126,10 @@ impl Observer {
         }
         if self.framing == Framing::Bytes && is_whole {
             self.tally.has_ended = true;
-            self.tally.usage = self.spoken.take();
+        }
+        let spoken = self.spoken.as_ref().filter(|_| self.body_bytes > 0);
+        if let Some(spoken) = spoken.filter(|_| self.tally.usage.is_none()) {
+            self.tally.usage = spoken.used(is_whole && self.framing == Framing::Bytes);
         }
         if self.api.is_free() {
             self.tally.usage = Some(Usage::new(Basis::Reported).with(&[(Unit::Request, 0)]));
@@ -132,8 +138,13 @@ impl Observer {
         let parts = self.tally.into_parts();
         let text_bytes = self.text_bytes.saturating_add(self.skim.text_bytes());
         let is_talk = talks(self.api) && parts.also.is_empty();
+        let report = believed(parts.report, is_talk, text_bytes);
+        let is_nothing = text_bytes == 0 && parts.also.is_empty() && is_only_input(&report);
+        let came_to_nothing = parts.is_refusal || parts.error.is_some();
         Used {
-            report: believed(parts.report, is_talk, text_bytes),
+            is_billed: !(came_to_nothing && is_nothing),
+            cost: parts.cost,
+            report,
             model: parts.model,
             error: parts.error,
             has_ended: parts.has_ended,
@@ -145,10 +156,22 @@ impl Observer {
     }
 }
 
+/// Whether nothing is reported but what was read.
+fn is_only_input(report: &Report) -> bool {
+    let usage = match report {
+        Report::Final(usage) | Report::Partial(usage) => usage,
+        Report::Nothing => return true,
+    };
+    usage
+        .iter()
+        .all(|(unit, _)| unit.kind() == Kind::InputToken || unit == Unit::Request)
+}
+
 /// Whether the API's models read tokens and write tokens, always.
 const fn talks(api: Api) -> bool {
     match api {
-        Api::Chat | Api::Responses | Api::Messages | Api::Generate | Api::CohereChat => true,
+        Api::Chat | Api::Completions | Api::Messages | Api::Generate | Api::CohereChat => true,
+        Api::Responses | Api::Compact => true,
         Api::Embeddings | Api::Images | Api::Speech | Api::Transcription => false,
         Api::Moderations | Api::CountTokens | Api::Embed | Api::CohereMeta => false,
     }
@@ -174,9 +197,9 @@ fn believed(report: Report, is_talk: bool, text_bytes: u64) -> Report {
 const fn shape(api: Api, framing: Framing) -> &'static Shape {
     let in_events = matches!(framing, Framing::Events);
     match api {
-        Api::Chat => &chat::SHAPE,
+        Api::Chat | Api::Completions => &chat::SHAPE,
         Api::Responses if in_events => &responses::STREAM_SHAPE,
-        Api::Responses => &responses::BODY_SHAPE,
+        Api::Responses | Api::Compact => &responses::BODY_SHAPE,
         Api::Embeddings => &embeddings::SHAPE,
         Api::Images => &images::SHAPE,
         Api::Speech => &speech::SHAPE,
@@ -196,8 +219,8 @@ fn read(api: Api, tally: &mut Tally, faults: &mut u64, document: &str) {
         return;
     };
     match api {
-        Api::Chat => chat::read(tally, document),
-        Api::Responses => responses::read(tally, document),
+        Api::Chat | Api::Completions => chat::read(tally, document),
+        Api::Responses | Api::Compact => responses::read(tally, document),
         Api::Embeddings => embeddings::read(tally, document),
         Api::Images => images::read(tally, document),
         Api::Speech => speech::read(tally, document),

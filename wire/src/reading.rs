@@ -6,6 +6,7 @@ use ledger::{Term, Unit};
 
 use crate::asked::{Asked, Unreadable};
 use crate::json::{Json, Object};
+use crate::sound;
 
 /// What providers call the terms under which everything is served that asks for nothing else.
 const STANDARD: &[&str] = &[
@@ -82,10 +83,23 @@ impl<'s> Reading<'s> {
         self.asked.may_use(Unit::InputImage, None);
     }
 
-    pub(crate) fn audio(&mut self, bytes: u64) {
+    /// Sound, by its bytes and how long it says it is.
+    pub(crate) fn audio(&mut self, bytes: u64, millis: Option<u64>) {
         let input = &mut self.asked.input;
+        input.audio_ms = match (input.audio_bytes, input.audio_ms, millis) {
+            (0, _, millis) => millis,
+            (_, Some(before), Some(millis)) => Some(before.saturating_add(millis)),
+            _ => None,
+        };
         input.audio_bytes = input.audio_bytes.saturating_add(bytes);
         self.asked.may_use(Unit::InputAudio, None);
+    }
+
+    /// The same in base64.
+    pub(crate) fn audio_in_base64(&mut self, text: Option<Cow<'_, str>>) {
+        let millis = text.as_deref().and_then(from_base64);
+        let millis = millis.as_deref().and_then(sound::millis);
+        self.audio(base64_bytes(text), millis);
     }
 
     pub(crate) fn file(&mut self, bytes: u64) {
@@ -123,4 +137,31 @@ pub(crate) fn base64_bytes(text: Option<Cow<'_, str>>) -> u64 {
     let length = text.map_or(0, |text| text.len());
     let bytes = length.div_ceil(4).saturating_mul(3);
     u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+/// What base64 text stands for, in either alphabet, behind the head of a `data:` URL; `None` if it is none.
+fn from_base64(text: &str) -> Option<Vec<u8>> {
+    let text = match text.split_once(',') {
+        Some((head, data)) if head.starts_with("data:") => data,
+        _ => text,
+    };
+    let mut bytes = Vec::with_capacity(text.len());
+    let (mut held, mut bits) = (0_u32, 0_u32);
+    for letter in text.trim_end_matches('=').bytes() {
+        let value = match letter {
+            b'A'..=b'Z' => letter.wrapping_sub(b'A'),
+            b'a'..=b'z' => letter.wrapping_sub(b'a').wrapping_add(26),
+            b'0'..=b'9' => letter.wrapping_sub(b'0').wrapping_add(52),
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
+        };
+        held = held.wrapping_shl(6) | u32::from(value);
+        bits = bits.wrapping_add(6);
+        if let Some(left) = bits.checked_sub(8) {
+            bytes.push(u8::try_from(held.wrapping_shr(left) & 0xFF).ok()?);
+            bits = left;
+        }
+    }
+    Some(bytes)
 }

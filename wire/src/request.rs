@@ -6,7 +6,7 @@ use crate::json::edit::{Edits, present};
 use crate::json::write::Members;
 use crate::json::{Json, Object};
 use crate::openai::{
-    self, chat, embeddings, images, moderations, responses, speech, transcription,
+    self, chat, completions, embeddings, images, moderations, responses, speech, transcription,
 };
 use crate::reading::{self, Reading};
 use crate::{anthropic, cohere, form, gemini};
@@ -27,7 +27,7 @@ pub fn ask(
     reading.asked.stream = endpoint.stream.unwrap_or_default();
     if is_form(content_type) {
         let fields = form::fields(content_type, body).ok_or(Unreadable::NoForm)?;
-        ask_form(&mut reading, endpoint.api, &fields)?;
+        ask_form(&mut reading, endpoint, &fields)?;
     } else {
         let body = str::from_utf8(body).map_err(|_| Unreadable::NoObject)?;
         let (whole, members) = reading::body(body)?;
@@ -45,7 +45,8 @@ fn is_form(content_type: &str) -> bool {
 const fn units(api: Api) -> &'static [ledger::Unit] {
     match api {
         Api::Chat => chat::UNITS,
-        Api::Responses => responses::UNITS,
+        Api::Completions => completions::UNITS,
+        Api::Responses | Api::Compact => responses::UNITS,
         Api::Embeddings => embeddings::UNITS,
         Api::Images => images::UNITS,
         Api::Speech => speech::UNITS,
@@ -77,11 +78,13 @@ fn ask_json(
     reading.asked.stream = endpoint.stream.unwrap_or_else(|| stream() || in_events());
     match endpoint.api {
         Api::Chat => chat::ask(reading, body, endpoint.dialect)?,
+        Api::Completions => completions::ask(reading, body, endpoint.dialect)?,
         Api::Responses => responses::ask(reading, body)?,
+        Api::Compact => responses::ask_compact(reading, body)?,
         Api::Embeddings => embeddings::ask(reading, body),
         Api::Images => images::ask(reading, body)?,
         Api::Speech => speech::ask(reading, body),
-        Api::Transcription => transcription::ask(reading, body),
+        Api::Transcription => transcription::ask(reading, body, endpoint.dialect),
         Api::Moderations => moderations::ask(reading, body),
         Api::CountTokens => {}
         Api::Messages => anthropic::ask::ask(reading, whole, body),
@@ -95,7 +98,7 @@ fn ask_json(
 
 fn ask_form(
     reading: &mut Reading<'_>,
-    api: Api,
+    endpoint: &Endpoint,
     fields: &[form::Field<'_>],
 ) -> Result<(), Unreadable> {
     for field in fields.iter().filter(|field| !field.is_file) {
@@ -105,10 +108,10 @@ fn ask_form(
             _ => {}
         }
     }
-    match api {
+    match endpoint.api {
         Api::Images => images::ask_form(reading, fields),
         Api::Transcription => {
-            transcription::ask_form(reading, fields);
+            transcription::ask_form(reading, fields, endpoint.dialect);
             Ok(())
         }
         _ => Err(Unreadable::NoObject),
@@ -138,7 +141,7 @@ pub fn change(endpoint: &Endpoint, body: &str, change: Change<'_>) -> Result<Str
         let quoted = serde_json::Value::from(model).to_string();
         edits.set(body, whole, "model", &quoted);
     }
-    if change.usage_in_stream && endpoint.api == Api::Chat {
+    if change.usage_in_stream && matches!(endpoint.api, Api::Chat | Api::Completions) {
         match present(&members, "stream_options").filter(|options| options.is_object()) {
             Some(options) => edits.set(body, options, "include_usage", "true"),
             None => edits.set(body, whole, "stream_options", "{\"include_usage\":true}"),
@@ -172,6 +175,7 @@ fn lower(
 ) {
     let names: &[&str] = match endpoint.api {
         Api::Chat => openai::chat::LIMITS,
+        Api::Completions => completions::LIMITS,
         Api::Responses => responses::LIMITS,
         Api::Messages => anthropic::ask::LIMITS,
         Api::CohereChat => cohere::LIMITS,

@@ -35,6 +35,14 @@ pub(crate) struct Tally {
     pub(crate) images: u64,
     /// Searches of the web, where they are told apart from the usage.
     pub(crate) searches: u64,
+    /// Containers in which code ran, by their ids.
+    pub(crate) containers: BTreeSet<String>,
+    /// How many units one of them is.
+    pub(crate) container_size: u64,
+    /// The provider refused to answer.
+    pub(crate) is_refusal: bool,
+    /// What the provider says that the call costs, in trillionths of a dollar.
+    cost: Option<u64>,
 }
 
 impl Tally {
@@ -55,7 +63,23 @@ impl Tally {
             searches_once: once && search == Some(&Some(1)),
             images: 0,
             searches: 0,
+            containers: BTreeSet::new(),
+            container_size: container_size(asked),
+            is_refusal: false,
+            cost: None,
         }
+    }
+
+    /// Takes the cost that a usage reports, from providers whose word for it is believed: OpenRouter's is in dollars, xAI's
+    /// in ten-billionths of one.
+    pub(crate) fn cost(&mut self, usage: Option<Json<'_>>) {
+        if !self.dialect.reports_cost {
+            return;
+        }
+        let dollars = usage.and_then(|usage| usage.get("cost")?.trillionths());
+        let ticks = usage.and_then(|usage| usage.get("cost_in_usd_ticks")?.count());
+        let ticks = ticks.map(|ticks| ticks.saturating_mul(100));
+        self.cost = dollars.or(ticks).or(self.cost);
     }
 
     /// Takes a usage in the place of an earlier one.
@@ -125,7 +149,7 @@ impl Tally {
             Some(mut usage) => {
                 usage.add(Unit::Request, 1);
                 usage.terms = self.terms;
-                if self.has_ended {
+                if self.has_ended && usage.basis == Basis::Reported {
                     Report::Final(usage)
                 } else {
                     usage.basis = Basis::Estimated;
@@ -139,8 +163,15 @@ impl Tally {
             error: self.error,
             has_ended: self.has_ended,
             also: self.also,
+            is_refusal: self.is_refusal,
+            cost: self.cost,
         }
     }
+}
+
+fn container_size(asked: &Asked) -> u64 {
+    let most = asked.may_use.get(&Unit::CodeExecution).copied().flatten();
+    most.unwrap_or(1)
 }
 
 /// What a tally comes to.
@@ -150,6 +181,8 @@ pub(crate) struct Parts {
     pub(crate) error: Option<String>,
     pub(crate) has_ended: bool,
     pub(crate) also: Vec<Also>,
+    pub(crate) is_refusal: bool,
+    pub(crate) cost: Option<u64>,
 }
 
 /// A string without its quotes, or the JSON that it is.

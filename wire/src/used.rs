@@ -21,6 +21,11 @@ pub struct Used {
     pub faults: u64,
     /// What other models used in the same call.
     pub also: Vec<Also>,
+    /// Whether the provider bills it. It doesn't bill an answer that is nothing but an error, nor one that it refused to
+    /// begin.
+    pub is_billed: bool,
+    /// What the provider itself says that the call costs, in trillionths of a dollar.
+    pub cost: Option<u64>,
 }
 
 /// What a provider has reported.

@@ -46,12 +46,23 @@ pub(crate) fn ask(reading: &mut Reading<'_>, whole: Json<'_>, body: &Object<'_>)
     if kept.iter().any(|name| body.get(name).is_some()) {
         reading.open();
     }
-    for other in body.get("fallbacks").map(Json::items).unwrap_or_default() {
+    if let Some(others) = body.get("fallbacks") {
+        fallbacks(reading, others);
+    }
+}
+
+/// Models that answer if the asked one declines, or the word `default`, which leaves them to Anthropic. Each may have an
+/// output limit of its own, which nothing lowers.
+fn fallbacks(reading: &mut Reading<'_>, others: Json<'_>) {
+    let asked = &mut reading.asked;
+    asked.may_switch = true;
+    for other in others.items() {
         let name = other.get("model").unwrap_or(other).text();
-        reading
-            .asked
-            .also
-            .extend(name.map(|name| name.into_owned()));
+        asked.instead.extend(name.map(|name| name.into_owned()));
+        if let Some(limit) = other.get("max_tokens").and_then(Json::count) {
+            asked.output_limit = asked.output_limit.max(Some(limit));
+            asked.output_limit_min = asked.output_limit_min.max(limit);
+        }
     }
 }
 

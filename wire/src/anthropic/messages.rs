@@ -32,16 +32,23 @@ pub(crate) fn read(tally: &mut Tally, document: Json<'_>) {
     let delta = members.get("delta").map(Json::object).unwrap_or_default();
     let stop = delta.get("stop_reason").or(message.get("stop_reason"));
     tally.has_ended |= stop.is_some();
+    // "Refused requests" without output are not billed since 2026-06-02 (Anthropic's release notes).
+    tally.is_refusal |= stop.is_some_and(|reason| reason.is("refusal"));
     if let Some(reported) = message.get("usage") {
-        merge(&mut tally.members, reported);
+        tally.cost(Some(reported));
+        let begins = members.get("message").is_some();
+        merge(&mut tally.members, reported, begins);
         report(tally);
     }
 }
 
-/// What is null or missing in a later event is as it was in an earlier one.
-fn merge(known: &mut BTreeMap<String, String>, reported: Json<'_>) {
+/// What is null or missing in a later event, or nothing, is as it was in an earlier one: the figures only grow. What the
+/// beginning of a stream says of its output is none of it.
+fn merge(known: &mut BTreeMap<String, String>, reported: Json<'_>, begins: bool) {
     for (name, value) in reported.object().members() {
-        if !value.is_null() {
+        let is_kept = value.count() == Some(0) && known.contains_key(name);
+        let is_early = begins && name.starts_with("output_tokens");
+        if !value.is_null() && !is_kept && !is_early {
             known.insert(name.to_owned(), value.raw().to_owned());
         }
     }
@@ -68,10 +75,17 @@ fn report(tally: &mut Tally) {
     let searches = tools.and_then(|tools| tools.get("web_search_requests")?.count());
     used.add(Unit::WebSearch, searches.unwrap_or_default());
     let iterations = get("iterations").map(Json::items).unwrap_or_default();
+    let iterations: Vec<Object<'_>> = iterations.into_iter().map(Json::object).collect();
+    let has_switched = iterations.iter().any(|one| is(one, "fallback_message"));
     let beside = iterations
         .iter()
-        .filter_map(|iteration| beside(tally, &iteration.object()));
+        .filter_map(|iteration| beside(tally, iteration, has_switched));
     tally.also = beside.collect();
+    if has_switched {
+        // Each model's turns are there one by one, so that nothing is left for the sums.
+        let searches = used.get(Unit::WebSearch);
+        used = Usage::new(Basis::Reported).with(&[(Unit::WebSearch, searches)]);
+    }
     tally.term(Term::ServiceTier, get("service_tier"));
     tally.term(Term::Speed, get("speed"));
     tally.term(Term::Geo, get("inference_geo"));
@@ -90,21 +104,31 @@ fn cache_writes(used: &mut Usage, all: u64, by_life: Option<Json<'_>>) {
     split(used, all, Unit::CacheWrite5m, &[(Unit::CacheWrite1h, hour)]);
 }
 
+fn is(iteration: &Object<'_>, kind: &str) -> bool {
+    iteration.get("type").is_some_and(|own| own.is(kind))
+}
+
 /// The usage as a whole is that of the model's own turns. Compacting the context is counted beside it,
 /// and so is an advisor, which is another model ("Compaction", "Advisor tool", Anthropic's docs). Each has
 /// read a context of its own, whose length decides what it costs.
-fn beside(tally: &Tally, iteration: &Object<'_>) -> Option<Also> {
+///
+/// Once a fallback model has answered, the turns of each model are charged by themselves (`BetaFallbackMessageIterationUsage`
+/// of Anthropic's SDK 1.14). One that declined before it wrote anything is not billed.
+fn beside(tally: &Tally, iteration: &Object<'_>, has_switched: bool) -> Option<Also> {
     let kind = iteration.get("type")?.text()?;
-    let model = match kind.as_ref() {
-        "compaction" => tally.model_name().map(ToOwned::to_owned),
-        "advisor_message" => iteration.get("model")?.text().map(|name| name.into_owned()),
-        _ => return None,
-    };
     let count = |name: &str| {
         iteration
             .get(name)
             .and_then(Json::count)
             .unwrap_or_default()
+    };
+    let named = || Some(iteration.get("model")?.text()?.into_owned());
+    let model = match kind.as_ref() {
+        "compaction" => tally.model_name().map(ToOwned::to_owned),
+        "advisor_message" => Some(named()?),
+        "fallback_message" => named(),
+        "message" if has_switched && count("output_tokens") > 0 => named(),
+        _ => return None,
     };
     let mut usage = Usage::new(Basis::Reported);
     usage.add(Unit::Input, count("input_tokens"));

@@ -77,6 +77,8 @@ pub(super) struct Events {
     pub(super) head: Head,
     /// Which of the calls a block is.
     calls: BTreeMap<u64, u64>,
+    /// The block of a call that has no arguments yet.
+    bare: Option<u64>,
     /// Usage so far, a later figure in the place of an earlier one.
     usage: BTreeMap<String, String>,
 }
@@ -97,6 +99,7 @@ impl Events {
             }
             "content_block_start" => self.begin_block(event),
             "content_block_delta" => self.delta(event),
+            "content_block_stop" => self.end_block(event),
             "message_delta" => {
                 self.remember(event.get("usage"));
                 let reason = event.get("delta")?.get("stop_reason")?;
@@ -132,11 +135,30 @@ impl Events {
             return None;
         }
         let index = u64::try_from(self.calls.len()).unwrap_or(u64::MAX);
-        self.calls.insert(event.get("index")?.count()?, index);
+        let place = event.get("index")?.count()?;
+        self.calls.insert(place, index);
+        self.bare = Some(place);
         let piece = CallPiece {
             index,
             begins: Some((block.get("id")?.text()?, block.get("name")?.text()?)),
             arguments: Cow::Borrowed(""),
+            signature: None,
+        };
+        Some(Choice {
+            calls: vec![piece],
+            ..Choice::default()
+        })
+    }
+
+    /// A call without arguments has no pieces of any. To clients of chat completions it has an empty object: an empty text
+    /// is no JSON.
+    fn end_block<'a>(&mut self, event: &Object<'a>) -> Option<Choice<'a>> {
+        let place = event.get("index")?.count()?;
+        self.bare.take_if(|bare| *bare == place)?;
+        let piece = CallPiece {
+            index: *self.calls.get(&place)?,
+            begins: None,
+            arguments: Cow::Borrowed("{}"),
             signature: None,
         };
         Some(Choice {
@@ -152,12 +174,18 @@ impl Events {
         match delta.get("type")?.text()?.as_ref() {
             "text_delta" => choice.text = text("text"),
             "thinking_delta" => choice.reasoning = text("thinking"),
-            "input_json_delta" => choice.calls.push(CallPiece {
-                index: *self.calls.get(&event.get("index")?.count()?)?,
-                begins: None,
-                arguments: text("partial_json")?,
-                signature: None,
-            }),
+            "input_json_delta" => {
+                let arguments = text("partial_json")?;
+                if !arguments.is_empty() {
+                    self.bare = None;
+                }
+                choice.calls.push(CallPiece {
+                    index: *self.calls.get(&event.get("index")?.count()?)?,
+                    begins: None,
+                    arguments,
+                    signature: None,
+                });
+            }
             _ => return None,
         }
         Some(choice)

@@ -120,10 +120,11 @@ fn part(reading: &mut Reading<'_>, part: Json<'_>) {
 
 fn inline(reading: &mut Reading<'_>, blob: &Object<'_>) {
     let kind = either(blob, ["mimeType", "mime_type"]).and_then(Json::text);
-    let bytes = base64_bytes(blob.get("data").and_then(Json::text));
+    let data = blob.get("data").and_then(Json::text);
+    let bytes = base64_bytes(data.clone());
     match kind.as_deref().and_then(|kind| kind.split('/').next()) {
         Some("image") => reading.image(),
-        Some("audio") => reading.audio(bytes),
+        Some("audio") => reading.audio_in_base64(data),
         Some("video") => {
             reading.file(bytes);
             reading.asked.may_use(Unit::InputVideo, None);

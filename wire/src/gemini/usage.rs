@@ -46,17 +46,12 @@ pub(super) fn metadata(metadata: Json<'_>) -> Option<Usage> {
     let mut used = Usage::new(Basis::Reported);
     let cached = count("cachedContentTokenCount");
     let prompt = count("promptTokenCount");
-    let mut parts = Vec::new();
-    let mut cached_otherwise = 0_u64;
-    for (modality, afresh, cached, _) in MODALITIES {
-        let all = of_modality(&members, "promptTokensDetails", modality);
-        let kept = of_modality(&members, "cacheTokensDetails", modality);
-        parts.push((*afresh, all.saturating_sub(kept)));
-        parts.push((*cached, kept));
-        cached_otherwise = cached_otherwise.saturating_add(kept);
-    }
-    parts.push((Unit::CacheRead, cached.saturating_sub(cached_otherwise)));
-    split(&mut used, prompt, Unit::Input, &parts);
+    split(
+        &mut used,
+        prompt,
+        Unit::Input,
+        &read(&members, prompt, cached),
+    );
     let afresh = MODALITIES.iter().map(|(modality, afresh, _, _)| {
         let brought = of_modality(&members, "toolUsePromptTokensDetails", modality);
         (*afresh, brought)
@@ -71,6 +66,39 @@ pub(super) fn metadata(metadata: Json<'_>) -> Option<Usage> {
     outputs(&mut used, &members, count("candidatesTokenCount"));
     used.add(Unit::Reasoning, count("thoughtsTokenCount"));
     Some(used)
+}
+
+/// What was read, by modality, afresh and from a cache; the rest of the prompt is text.
+///
+/// Not every answer says of which modality its cached tokens are (`cacheTokensDetails`). Those that it doesn't tell are
+/// spread over the modalities by what each has left.
+fn read(members: &Object<'_>, prompt: u64, cached: u64) -> Vec<(Unit, u64)> {
+    let told = |name: &str| -> u64 {
+        let all = MODALITIES.iter();
+        all.map(|(modality, ..)| of_modality(members, name, modality))
+            .fold(0, u64::saturating_add)
+    };
+    let text = of_modality(members, "cacheTokensDetails", "TEXT");
+    let told_cached = told("cacheTokensDetails").saturating_add(text);
+    let untold = cached.saturating_sub(told_cached);
+    let left = prompt.saturating_sub(told_cached).max(1);
+    let share = |of: u64| {
+        let share = u128::from(of).saturating_mul(u128::from(untold));
+        let share = share.checked_div(u128::from(left)).unwrap_or_default();
+        u64::try_from(share).unwrap_or(u64::MAX).min(of)
+    };
+    let mut parts = Vec::new();
+    let mut cached_otherwise = 0_u64;
+    for (modality, afresh, kept, _) in MODALITIES {
+        let all = of_modality(members, "promptTokensDetails", modality);
+        let told = of_modality(members, "cacheTokensDetails", modality);
+        let from_cache = told.saturating_add(share(all.saturating_sub(told)));
+        parts.push((*afresh, all.saturating_sub(from_cache)));
+        parts.push((*kept, from_cache));
+        cached_otherwise = cached_otherwise.saturating_add(from_cache);
+    }
+    parts.push((Unit::CacheRead, cached.saturating_sub(cached_otherwise)));
+    parts
 }
 
 fn outputs(used: &mut Usage, members: &Object<'_>, candidates: u64) {

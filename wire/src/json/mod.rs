@@ -95,6 +95,13 @@ impl<'a> Json<'a> {
     }
 }
 
+impl Json<'_> {
+    /// A number times 10¹², rounded up: dollars in trillionths of one.
+    pub(crate) fn trillionths(self) -> Option<u64> {
+        number::scaled_up(self.0, 12)
+    }
+}
+
 /// The members of an object, in their order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Object<'a>(Vec<(Cow<'a, str>, Json<'a>)>);

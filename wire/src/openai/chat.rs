@@ -103,7 +103,8 @@ fn extras(reading: &mut Reading<'_>, body: &Object<'_>, dialect: Dialect) {
     // OpenRouter: other models to fall back to, and things to do before.
     for other in body.get("models").map(Json::items).unwrap_or_default() {
         let other = other.text().map(|name| name.into_owned());
-        reading.asked.also.extend(other);
+        reading.asked.instead.extend(other);
+        reading.asked.may_switch = true;
     }
     if ["plugins", "search_parameters", "documents"]
         .iter()
@@ -149,6 +150,7 @@ pub(crate) fn read(tally: &mut Tally, document: Json<'_>) {
     let Some(found) = members.get("usage").or(groq.filter(has_prompt)) else {
         return;
     };
+    tally.cost(Some(found));
     tally.term(Term::ServiceTier, found.get("service_tier"));
     let mut used = usage::completion(found, tally.dialect);
     if let Some(used) = used.as_mut().filter(|_| tally.searches_once) {

@@ -54,7 +54,7 @@ fn part(reading: &mut Reading<'_>, part: Json<'_>) {
             // Mistral has the data itself where OpenAI has an object with it.
             let sound = members.get("input_audio").unwrap_or(part);
             let data = sound.get("data").unwrap_or(sound);
-            reading.audio(base64_bytes(data.text()));
+            reading.audio_in_base64(data.text());
         }
         Some("file" | "input_file") => file(reading, members.get("file").unwrap_or(part)),
         _ => reading.value(part),
@@ -91,11 +91,25 @@ pub(crate) fn tool(reading: &mut Reading<'_>, tool: Json<'_>) {
             reading.asked.may_use(*unit, None);
         }
     }
+    if kind == "code_interpreter" {
+        container(reading, tool);
+    }
     if kind == "image_generation" {
         let model = tool.get("model").and_then(Json::text);
         let model = model.unwrap_or("gpt-image-1".into());
         reading.asked.also.push(model.into_owned());
     }
+}
+
+/// Containers are charged by their memory: one of 4 GB costs four times one of 1 GB, and so on ("Built-in tools", OpenAI's
+/// pricing). A response has one container, unless the request lets an earlier one run out meanwhile.
+fn container(reading: &mut Reading<'_>, tool: Json<'_>) {
+    let limit = tool.at(&["container", "memory_limit"]).and_then(Json::text);
+    let limit = limit.as_deref().unwrap_or("1g").to_ascii_lowercase();
+    let size = limit.trim_end_matches('g').parse().unwrap_or(1_u64);
+    reading
+        .asked
+        .may_use(Unit::CodeExecution, Some(size.max(1)));
 }
 
 /// What tools that the provider runs are charged by, by the beginning of their type.

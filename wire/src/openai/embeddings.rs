@@ -17,16 +17,27 @@ pub(crate) const SHAPE: Shape = Shape {
     written: &[],
 };
 
-/// A text, texts, tokens, or texts as tokens.
 pub(crate) fn ask(reading: &mut Reading<'_>, body: &Object<'_>) {
-    let Some(input) = body.get("input") else {
-        return;
+    texts(reading, body.get("input"));
+}
+
+/// A text, texts, tokens, or texts as tokens. Returns how many texts there are.
+pub(crate) fn texts(reading: &mut Reading<'_>, input: Option<Json<'_>>) -> u64 {
+    let Some(input) = input else {
+        return 0;
     };
     if !input.is_array() {
         reading.piece();
-        return reading.value(input);
+        reading.value(input);
+        return 1;
     }
-    for item in input.items() {
+    let items = input.items();
+    // Numbers are the tokens of one text.
+    if items.iter().all(|item| item.count().is_some()) {
+        items.iter().for_each(|_| token(reading));
+        return 1;
+    }
+    for item in &items {
         if item.count().is_some() {
             token(reading);
         } else if item.is_array() {
@@ -34,9 +45,10 @@ pub(crate) fn ask(reading: &mut Reading<'_>, body: &Object<'_>) {
             item.items().iter().for_each(|_| token(reading));
         } else {
             reading.piece();
-            reading.value(item);
+            reading.value(*item);
         }
     }
+    u64::try_from(items.len()).unwrap_or(u64::MAX)
 }
 
 fn token(reading: &mut Reading<'_>) {

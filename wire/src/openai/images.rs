@@ -39,9 +39,9 @@ pub(crate) const SHAPE: Shape = Shape {
 
 pub(crate) fn ask(reading: &mut Reading<'_>, body: &Object<'_>) -> Result<(), Unreadable> {
     let images = count_of(body, "n")?.unwrap_or(1).max(1);
-    sized(reading, images);
     reading.term(Term::Size, body.get("size"));
     reading.term(Term::Quality, body.get("quality"));
+    sized(reading, images);
     if let Some(prompt) = body.get("prompt") {
         reading.piece();
         reading.value(prompt);
@@ -95,6 +95,20 @@ fn sized(reading: &mut Reading<'_>, images: u64) {
     reading.asked.choices = images;
     reading.asked.usage_in_stream = true;
     reading.asked.may_use(Unit::Image, Some(images));
+    let likely = tokens_likely(reading.asked.terms.get(&Term::Quality));
+    reading
+        .asked
+        .likely(Unit::OutputImage, images.saturating_mul(likely));
+}
+
+/// Tokens of a square image ("Image generation", OpenAI's docs, on gpt-image-1). Without a quality it is the model that
+/// chooses.
+fn tokens_likely(quality: Option<&String>) -> u64 {
+    match quality.map(String::as_str) {
+        Some("low") => 272,
+        Some("high") => 4160,
+        _ => 1056,
+    }
 }
 
 /// Reads an event, or a whole answer.

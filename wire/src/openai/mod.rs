@@ -1,6 +1,7 @@
 //! OpenAI's APIs, and those of everybody who speaks them.
 
 pub(crate) mod chat;
+pub(crate) mod completions;
 mod content;
 pub(crate) mod embeddings;
 pub(crate) mod images;

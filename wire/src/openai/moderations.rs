@@ -17,7 +17,11 @@ pub(crate) const SHAPE: Shape = Shape {
     written: &[],
 };
 
+/// What OpenAI takes if the request names no model (its API reference, "Create moderation").
+const MODEL: &str = "omni-moderation-latest";
+
 pub(crate) fn ask(reading: &mut Reading<'_>, body: &Object<'_>) {
+    reading.asked.model.get_or_insert_with(|| MODEL.to_owned());
     if let Some(input) = body.get("input") {
         content::content(reading, input);
     }

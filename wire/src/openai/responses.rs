@@ -22,6 +22,7 @@ const WHOLE: &[&str] = &[
     "type",
     "code",
     "message",
+    "container_id",
 ];
 const INSIDE: &[&str] = &["response", "output", "item", "action", "tools"];
 
@@ -86,6 +87,14 @@ pub(crate) fn ask(reading: &mut Reading<'_>, body: &Object<'_>) -> Result<(), Un
     Ok(())
 }
 
+/// `responses/compact`: what is read is written anew, shorter. There is no limit to lower.
+pub(crate) fn ask_compact(reading: &mut Reading<'_>, body: &Object<'_>) -> Result<(), Unreadable> {
+    ask(reading, body)?;
+    reading.asked.output_limit = None;
+    reading.asked.output_limit_min = u64::MAX;
+    Ok(())
+}
+
 /// Reads an event, or a whole response.
 pub(crate) fn read(tally: &mut Tally, document: Json<'_>) {
     let members = document.object();
@@ -108,12 +117,14 @@ fn state(tally: &mut Tally, response: &Object<'_>) {
     let ends = ["completed", "incomplete", "failed", "cancelled"];
     tally.has_ended |= status.is_some_and(|status| ends.contains(&status.as_ref()));
     let reported = response.get("usage");
+    tally.cost(reported);
     let Some(mut used) = reported.and_then(|usage| usage::input_output(usage, Unit::Output)) else {
         return;
     };
     let mut calls = Usage::new(Basis::Reported);
+    tally.containers.clear();
     for item in response.get("output").map(Json::items).unwrap_or_default() {
-        count_call(&mut calls, item);
+        count_call(tally, &mut calls, item);
     }
     let told = response.get("tool_usage").map(Json::object);
     let told = told.unwrap_or_default();
@@ -138,11 +149,11 @@ fn done_item(tally: &mut Tally, item: Option<Json<'_>>) {
         return;
     };
     let mut calls = tally.usage.take().unwrap_or(Usage::new(Basis::Reported));
-    count_call(&mut calls, item);
+    count_call(tally, &mut calls, item);
     tally.usage = Some(calls).filter(|calls| !calls.is_empty());
 }
 
-fn count_call(calls: &mut Usage, item: Json<'_>) {
+fn count_call(tally: &mut Tally, calls: &mut Usage, item: Json<'_>) {
     let members = item.object();
     let kind = members.get("type").and_then(Json::text);
     let action = members
@@ -154,7 +165,13 @@ fn count_call(calls: &mut Usage, item: Json<'_>) {
             calls.add(Unit::WebSearch, 1);
         }
         Some("file_search_call") => calls.add(Unit::FileSearch, 1),
-        Some("code_interpreter_call") => calls.add(Unit::CodeExecution, 1),
+        // By the container, however often code runs in it ("Built-in tools", OpenAI's pricing); by the call elsewhere.
+        Some("code_interpreter_call") => {
+            let container = members.get("container_id").and_then(Json::text);
+            if container.is_none_or(|id| tally.containers.insert(id.into_owned())) {
+                calls.add(Unit::CodeExecution, tally.container_size);
+            }
+        }
         _ => {}
     }
 }

@@ -2,11 +2,13 @@
 
 use ledger::{Basis, Unit, Usage};
 
+use crate::dialect::Dialect;
 use crate::form::Field;
 use crate::json::skim::Shape;
 use crate::json::{Json, Object};
 use crate::openai::usage;
 use crate::reading::Reading;
+use crate::sound;
 use crate::tally::Tally;
 
 /// Charged by the duration or by tokens, whichever the model's prices have.
@@ -26,11 +28,13 @@ pub(crate) const BODY_SHAPE: Shape = Shape {
     written: &[],
 };
 
-pub(crate) fn ask_form(reading: &mut Reading<'_>, fields: &[Field<'_>]) {
+pub(crate) fn ask_form(reading: &mut Reading<'_>, fields: &[Field<'_>], dialect: Dialect) {
+    let mut format = "json";
     for field in fields {
         let bytes = u64::try_from(field.value.len()).unwrap_or(u64::MAX);
         match (field.name.as_str(), field.text()) {
-            _ if field.is_file => reading.audio(bytes),
+            _ if field.is_file => reading.audio(bytes, sound::millis(field.value)),
+            ("response_format", Some(text)) => format = text,
             ("prompt", Some(text)) => {
                 reading.piece();
                 reading.text(text);
@@ -39,20 +43,27 @@ pub(crate) fn ask_form(reading: &mut Reading<'_>, fields: &[Field<'_>]) {
             _ => {}
         }
     }
-    common(reading);
+    common(reading, format, dialect);
 }
 
 /// With the address of the sound in place of the sound.
-pub(crate) fn ask(reading: &mut Reading<'_>, body: &Object<'_>) {
+pub(crate) fn ask(reading: &mut Reading<'_>, body: &Object<'_>, dialect: Dialect) {
     if let Some(prompt) = body.get("prompt") {
         reading.value(prompt);
     }
     reading.open();
-    common(reading);
+    let format = body.get("response_format").and_then(Json::text);
+    common(reading, format.as_deref().unwrap_or("json"), dialect);
 }
 
-fn common(reading: &mut Reading<'_>) {
+fn common(reading: &mut Reading<'_>, format: &str, dialect: Dialect) {
     reading.asked.usage_in_stream = true;
+    reading.asked.reports_duration = match format {
+        "verbose_json" | "diarized_json" => true,
+        "json" => dialect.duration_in_json,
+        // Text and subtitles say nothing but what was said.
+        _ => false,
+    };
     for unit in [
         Unit::Input,
         Unit::InputAudio,

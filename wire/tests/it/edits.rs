@@ -198,7 +198,13 @@ fn a_lowered_request_asks_for_the_same_otherwise() {
                 | "count_tokens"
                 | "cohere_meta"
                 | "transcription"
+                | "compact"
         );
+        // A fallback's own limit stays.
+        let lowered = lowered.max(match before.instead.is_empty() {
+            true => 0,
+            false => before.output_limit_min,
+        });
         let expected = wire::Asked {
             output_limit: takes_limit.then_some(lowered),
             ..before

@@ -7,6 +7,10 @@ fn paths_of_the_providers() {
         openai            /v1/chat/completions?x=1                         chat
         openai            chat/completions                                 chat
         openai            v1/responses                                     responses
+        openai            v1/responses/compact                             compact
+        openai            v1/responses/input_tokens                        count_tokens
+        openai            v1/completions                                   completions
+        mistral           v1/fim/completions                               completions
         openai            v1/embeddings                                    embeddings
         openai            v1/images/generations                            images
         openai            v1/images/edits                                  images
@@ -44,7 +48,7 @@ fn paths_of_the_providers() {
         openai            v1/files                                         -
         openai            v1/responses/resp_1                              -
         openai            v1/batches                                       -
-        openai            xchat/completions                                -
+        openai            xcompletions                                     -
         anthropic         v1/messages/batches                              -
         google-ai-studio  v1beta/models/imagen-4:predict                   -
         google-ai-studio  v1beta/files/x:generateContent                   -

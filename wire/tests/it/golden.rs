@@ -183,6 +183,9 @@ fn asked(asked: &Asked) -> Value {
         ("may_use", json!(may_use)),
         ("terms", terms(&asked.terms)),
         ("also", json!(asked.also)),
+        ("instead", json!(asked.instead)),
+        ("may_switch", json!(asked.may_switch)),
+        ("reports_duration", json!(asked.reports_duration)),
         ("is_deferred", json!(asked.is_deferred)),
     ])
 }
@@ -194,6 +197,8 @@ fn input(input: &Input) -> Value {
         ("pieces", json!(input.pieces)),
         ("images", json!(input.images)),
         ("audio_bytes", json!(input.audio_bytes)),
+        ("audio_ms", json!(input.audio_ms)),
+        ("characters", json!(input.characters)),
         ("file_bytes", json!(input.file_bytes)),
         ("is_open", json!(input.is_open)),
     ])
@@ -232,6 +237,8 @@ fn used(used: &Used) -> Value {
         ("body_bytes", json!(used.body_bytes)),
         ("faults", json!(used.faults)),
         ("also", json!(also)),
+        ("is_unbilled", json!(!used.is_billed)),
+        ("cost_picos", json!(used.cost)),
     ])
 }
 

@@ -73,6 +73,12 @@ fn what_others_charge_wrongly_is_right_from_the_bytes_on() {
         ("generate/stream_events", GEMINI_FLASH, "0.0001015"),
         ("generate/stream_array", GEMINI_FLASH, "0.0001015"),
         ("generate/cached_and_thinking", GEMINI_PRO, "0.02625"),
+        // Cached tokens of no known modality are spread over all of them.
+        (
+            "generate/cached_of_unknown_modality",
+            "input=1.5 cache_read=0.15 output=9",
+            "0.03187545",
+        ),
         ("chat/gemini_compat", GEMINI_FLASH, "0.0000606"),
         // Beyond 200,000 tokens, cached ones included, all of the call costs more.
         ("generate/long_context", GEMINI_PRO, "0.1375"),

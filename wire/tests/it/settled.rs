@@ -13,6 +13,8 @@ fn used(report: Report, text_bytes: u64) -> Used {
         body_bytes: 1000,
         faults: 0,
         also: Vec::new(),
+        is_billed: true,
+        cost: None,
     }
 }
 
@@ -41,7 +43,10 @@ fn a_guess_is_what_the_request_shows() {
         [(Unit::InputCharacters, 4), (Unit::Request, 1)]
     );
     let images = asked("v1/images/generations", r#"{"model":"dall-e-3","n":2}"#).guess(0);
-    assert_eq!(counts(&images), [(Unit::Request, 1)]);
+    assert_eq!(
+        counts(&images),
+        [(Unit::OutputImage, 2 * 1056), (Unit::Request, 1)]
+    );
 }
 
 #[test]
