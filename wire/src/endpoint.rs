@@ -129,6 +129,13 @@ const SUFFIXES: &[(&str, Api)] = &[
     ("v2/rerank", Api::CohereMeta),
 ];
 
+impl Endpoint {
+    /// Whether the usage reports what the call costs, tools and all.
+    pub const fn reports_cost(&self) -> bool {
+        self.dialect.reports_cost
+    }
+}
+
 fn ends_with(path: &str, suffix: &str) -> bool {
     let before = path.strip_suffix(suffix);
     before.is_some_and(|before| before.is_empty() || before.ends_with('/'))

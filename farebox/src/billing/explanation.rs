@@ -198,6 +198,7 @@ impl PartText {
             version: self.rate,
             usage,
             also: Vec::new(),
+            model: None,
         })
     }
 }
@@ -300,6 +301,7 @@ mod tests {
             version: "list:0123456789ab".to_owned(),
             usage,
             also: Vec::new(),
+            model: None,
         }
     }
 

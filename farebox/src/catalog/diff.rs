@@ -162,7 +162,7 @@ pub fn merge(
             let also = imported.providers.get(&difference.provider);
             PriceList {
                 also: also.map(|list| list.also.clone()).unwrap_or_default(),
-                models: Vec::new(),
+                ..PriceList::default()
             }
         });
         list.models.retain(|known| known.id != entry.id);

@@ -38,9 +38,31 @@ pub(crate) struct PriceList {
     /// Providers whose list is looked into for what is not in this one.
     #[serde(default)]
     pub(crate) also: Vec<String>,
+    /// What it charges for its own tools, whichever model uses them, by the name of the unit. A model's own rate goes
+    /// before it.
+    #[serde(default, with = "pairs", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tools: Vec<(String, String)>,
+    /// By how much tokens cost more under a term, whichever model is called. A model's own price for the term goes before
+    /// it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) surcharges: Vec<SurchargeText>,
     /// In the order in which they are tried.
     #[serde(default)]
     pub(crate) models: Vec<Entry>,
+}
+
+/// A factor on the rates of tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SurchargeText {
+    /// The term and its value.
+    #[serde(with = "pairs")]
+    pub(crate) when: Vec<(String, String)>,
+    /// Such as `10`.
+    pub(crate) percent: String,
+    /// Why, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) why: Option<String>,
 }
 
 /// One model's prices.
@@ -152,6 +174,14 @@ impl PriceFile {
             if !list.also.is_empty() {
                 let _ = write!(out, "\"also\": {}, ", serde_json::to_string(&list.also)?);
             }
+            if !list.tools.is_empty() {
+                let tools = Pairs(&list.tools);
+                let _ = write!(out, "\"tools\": {}, ", serde_json::to_string(&tools)?);
+            }
+            if !list.surcharges.is_empty() {
+                let surcharges = serde_json::to_string(&list.surcharges)?;
+                let _ = write!(out, "\"surcharges\": {surcharges}, ");
+            }
             out.push_str("\"models\": [");
             for (index, model) in list.models.iter().enumerate() {
                 out.push_str(if index == 0 { "\n" } else { ",\n" });
@@ -164,6 +194,11 @@ impl PriceFile {
     }
 }
 
+/// Pairs alone, written as an object.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Pairs<'a>(#[serde(with = "pairs")] &'a Vec<(String, String)>);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,9 +208,11 @@ mod tests {
         let text = r#"{
 "source": "ours",
 "providers": {
+"anthropic": {"surcharges": [{"when":{"inference_geo":"us"},"percent":"10"}], "models": [
+]},
 "azure-openai": {"also": ["openai"], "models": [
 ]},
-"openai": {"models": [
+"openai": {"tools": {"web_search":"10","file_search":"2.5"}, "models": [
 {"id":"gpt-4o","match":["gpt-4o","gpt-4o-2024-*"],"prices":[{"rates":{"input":"2.5","output":"10"}},{"from":"2026-10-12","when":{"service_tier":"flex"},"rates":{"input":"1.25"}}]},
 {"id":"whisper-1","least":{"input_audio_ms":10000},"prices":[{"hours":"01:00-04:00","days":["mon"],"rates":{"input_audio_ms":"0.36"}}]}
 ]}

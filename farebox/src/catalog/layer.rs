@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::model::Model;
 use super::pattern::Pattern;
+use super::surcharges::Surcharges;
 
 /// The lists of one source, by the provider's slug.
 #[derive(Debug, Default)]
@@ -17,6 +18,7 @@ pub(crate) struct Layer {
 #[derive(Debug, Default)]
 pub(crate) struct List {
     pub(crate) also: Vec<String>,
+    pub(super) surcharges: Arc<Surcharges>,
     models: Vec<Arc<Model>>,
     /// The first model of each exact name.
     exact: HashMap<String, usize>,
@@ -54,9 +56,10 @@ impl Layer {
 }
 
 impl List {
-    pub(crate) fn new(also: Vec<String>) -> Self {
+    pub(super) fn new(also: Vec<String>, surcharges: Arc<Surcharges>) -> Self {
         Self {
             also,
+            surcharges,
             ..Self::default()
         }
     }

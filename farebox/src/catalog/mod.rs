@@ -22,6 +22,7 @@ mod pattern;
 mod providers;
 mod rate;
 mod read;
+mod surcharges;
 mod tokenizer;
 
 use std::path::Path;
@@ -56,8 +57,9 @@ pub const NOTICE: &str =
 
 /// The compiled-in layers, read once in a process.
 static BUILT_IN: LazyLock<Result<[Arc<Layer>; 2], FileError>> = LazyLock::new(|| {
-    let read = |text| read::layer(&PriceFile::parse(text)?).map(Arc::new);
-    Ok([read(CORRECTIONS)?, read(GENAI_PRICES)?])
+    let corrections = read::layer(&PriceFile::parse(CORRECTIONS)?, None)?;
+    let list = read::layer(&PriceFile::parse(GENAI_PRICES)?, Some(&corrections))?;
+    Ok([Arc::new(corrections), Arc::new(list)])
 });
 
 /// Everything that is known about prices.
@@ -65,6 +67,7 @@ static BUILT_IN: LazyLock<Result<[Arc<Layer>; 2], FileError>> = LazyLock::new(||
 pub struct Catalog {
     /// The first that knows a model counts.
     layers: Vec<Arc<Layer>>,
+    is_in_dollars: bool,
 }
 
 /// There is no price, so that a call can't be paid for in advance.
@@ -105,12 +108,24 @@ impl Catalog {
                 );
                 return Err(named(FileError(why)));
             }
-            layers.push(Arc::new(read::layer(&file).map_err(named)?));
+            let built_in = BUILT_IN.clone()?;
+            let below = built_in.first().filter(|_| currency == CURRENCY);
+            let own = read::layer(&file, below.map(Arc::as_ref));
+            layers.push(Arc::new(own.map_err(named)?));
         }
-        if currency == CURRENCY {
+        let is_in_dollars = currency == CURRENCY;
+        if is_in_dollars {
             layers.extend(BUILT_IN.clone()?);
         }
-        Ok(Self { layers })
+        Ok(Self {
+            layers,
+            is_in_dollars,
+        })
+    }
+
+    /// Whether prices, and so the ledger, are in US dollars.
+    pub const fn is_in_dollars(&self) -> bool {
+        self.is_in_dollars
     }
 
     /// The model that a provider means by a name, with a price or left out on purpose.

@@ -1,10 +1,13 @@
 //! A model and its prices: what a call to it costs, and by which version of the prices.
 
+use std::sync::Arc;
+
 use ledger::rates::{Card, Charge, ChargeError, Markup, Price, Tariff, charge};
 use ledger::{Amount, Kind, Term, Terms, Timestamp, Unit, Usage};
 
 use super::Unpriced;
 use super::file::PriceText;
+use super::surcharges::Surcharges;
 
 /// A model of a provider, as the catalogue has it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,6 +25,8 @@ pub struct Model {
     /// The prices as the list has them.
     pub(crate) texts: Vec<PriceText>,
     pub(super) tariff: Option<Tariff>,
+    /// What its provider charges besides, whichever of its models is called.
+    pub(super) surcharges: Arc<Surcharges>,
 }
 
 /// What a call costs.
@@ -35,6 +40,8 @@ pub struct Priced {
     pub usage: Usage,
     /// What is charged besides, each by prices of its own.
     pub also: Vec<Part>,
+    /// The model by whose prices, if it is another than the requested one.
+    pub model: Option<String>,
 }
 
 /// A part of a call that is charged apart from the rest: another model's, or one with a context of its own.
@@ -117,6 +124,16 @@ fn tokens_only(card: &Card) -> Card {
     Card::new(rates.map(|(unit, rate)| (unit, rate.clone())))
 }
 
+/// Whether the term can decide what a call to the model costs. An image's size and quality do if it is sold by the
+/// image; if by tokens, they are in the number of these.
+fn decides(tariff: &Tariff, term: Term) -> bool {
+    let sells_images = || {
+        let mut prices = tariff.prices().iter();
+        prices.any(|price| price.card.rates().any(|(unit, _)| unit == Unit::Image))
+    };
+    !matches!(term, Term::Size | Term::Quality) || sells_images()
+}
+
 impl Model {
     /// One that is known to have no price.
     #[cfg(test)]
@@ -129,6 +146,7 @@ impl Model {
             least: Vec::new(),
             texts: Vec::new(),
             tariff: None,
+            surcharges: Arc::default(),
         }
     }
 
@@ -146,14 +164,19 @@ impl Model {
         let stranger = terms.iter().find(|(term, value)| {
             let ordinary = ORDINARY.iter().find(|(known, _)| known == *term);
             let ordinary = ordinary.is_some_and(|(_, values)| values.contains(&value.as_str()));
-            !ordinary && !tariff.knows(**term, value)
+            !ordinary
+                && decides(tariff, **term)
+                && !tariff.knows(**term, value)
+                && self.surcharges.factor(**term, value).is_none()
         });
         if let Some((term, value)) = stranger {
             return Err(self.unpriced(format!("none for calls with {term} {value:?}")));
         }
-        tariff
-            .card(at, terms)
-            .ok_or_else(|| self.unpriced("none for that time yet".to_owned()))
+        let card = tariff.card(at, terms);
+        let card = card.ok_or_else(|| self.unpriced("none for that time yet".to_owned()))?;
+        self.surcharges.on(card, tariff, terms).ok_or_else(|| {
+            self.unpriced("a surcharge makes one that can't be told exactly".to_owned())
+        })
     }
 
     /// What a usage costs that began at that moment.
@@ -178,6 +201,7 @@ impl Model {
             version: self.version(markup),
             usage,
             also: Vec::new(),
+            model: None,
         })
     }
 
@@ -187,9 +211,14 @@ impl Model {
         if markup == Markup::NONE {
             return version.to_owned();
         }
+        format!("{version}{}", Self::markup_text(markup))
+    }
+
+    /// A markup as the name of prices has it: `+20%`.
+    pub fn markup_text(markup: Markup) -> String {
         let percent = markup.to_string();
         let sign = if percent.starts_with('-') { "" } else { "+" };
-        format!("{version}{sign}{percent}%")
+        format!("{sign}{percent}%")
     }
 
     /// The usage with at least as much of each unit as is charged at least.
@@ -223,6 +252,7 @@ impl Model {
             provider: provider.to_owned(),
             texts: self.texts.iter().filter_map(lent_text).collect(),
             tariff: self.tariff.as_ref().and_then(lent),
+            surcharges: Arc::default(),
             ..self.clone()
         }
     }

@@ -12,6 +12,7 @@ use super::file::{Entry, FileError, PriceFile, PriceList, PriceText};
 use super::layer::{Layer, List};
 use super::model::Model;
 use super::rate;
+use super::surcharges::Surcharges;
 
 /// How many hexadecimal digits of a hash stand in a version.
 const HASH_DIGITS: usize = 12;
@@ -19,11 +20,17 @@ const HASH_DIGITS: usize = 12;
 /// How the days of the week are written, from Monday.
 pub(crate) const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
-/// The whole file.
-pub(crate) fn layer(file: &PriceFile) -> Result<Layer, FileError> {
+/// The whole file. `below` is the layer whose surcharges count as well.
+pub(crate) fn layer(file: &PriceFile, below: Option<&Layer>) -> Result<Layer, FileError> {
     let mut layer = Layer::new(file.source.clone());
     for (provider, list) in &file.providers {
-        let read = read_list(&file.source, provider, list);
+        let other = below.and_then(|below| below.list(provider));
+        let read = read_list(
+            &file.source,
+            provider,
+            list,
+            other.map(|list| &*list.surcharges),
+        );
         layer.add(
             provider.clone(),
             read.map_err(|why| FileError(format!("{provider}/{why}")))?,
@@ -32,14 +39,22 @@ pub(crate) fn layer(file: &PriceFile) -> Result<Layer, FileError> {
     Ok(layer)
 }
 
-fn read_list(source: &str, provider: &str, list: &PriceList) -> Result<List, String> {
-    let mut read = List::new(list.also.clone());
+fn read_list(
+    source: &str,
+    provider: &str,
+    list: &PriceList,
+    other: Option<&Surcharges>,
+) -> Result<List, String> {
+    let surcharges = Arc::new(Surcharges::read(list, other)?);
+    let mut read = List::new(list.also.clone(), surcharges.clone());
     let mut ids = HashSet::new();
     for entry in &list.models {
         if !ids.insert(&entry.id) {
             return Err(format!("{}: it stands there twice", entry.id));
         }
-        let model = model(source, provider, entry).map_err(|why| format!("{}: {why}", entry.id))?;
+        let mut model =
+            model(source, provider, entry).map_err(|why| format!("{}: {why}", entry.id))?;
+        model.surcharges = surcharges.clone();
         read.add(Arc::new(model), &entry.names);
     }
     Ok(read)
@@ -71,6 +86,7 @@ pub(crate) fn model(source: &str, provider: &str, entry: &Entry) -> Result<Model
         least: least.collect::<Result<_, String>>()?,
         texts: entry.prices.clone(),
         tariff,
+        surcharges: Arc::default(),
     })
 }
 
@@ -88,10 +104,10 @@ fn price(text: &PriceText) -> Result<Price, String> {
         let rate = rate::parse(unit, written).map_err(|why| format!("{name}: {why}"))?;
         Ok((unit, rate))
     });
-    let terms = text.when.iter().map(|(name, value)| {
-        let term = Term::from_name(name).ok_or_else(|| unknown("term", name, Term::ALL))?;
-        Ok((term, value.clone()))
-    });
+    let terms = text
+        .when
+        .iter()
+        .map(|(name, value)| Ok((term(name)?, value.clone())));
     Ok(Price {
         valid_from: match &text.from {
             Some(from) => moment(from)?,
@@ -103,7 +119,13 @@ fn price(text: &PriceText) -> Result<Price, String> {
     })
 }
 
-fn unit(name: &str) -> Result<Unit, String> {
+/// The term of that name.
+pub(super) fn term(name: &str) -> Result<Term, String> {
+    Term::from_name(name).ok_or_else(|| unknown("term", name, Term::ALL))
+}
+
+/// The unit of that name.
+pub(super) fn unit(name: &str) -> Result<Unit, String> {
     Unit::from_name(name).ok_or_else(|| unknown("unit", name, Unit::ALL))
 }
 

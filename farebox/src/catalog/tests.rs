@@ -40,7 +40,7 @@ fn input(catalog: &Catalog, provider: &str, name: &str) -> String {
 fn the_compiled_in_lists_are_whole_and_written_as_the_program_writes_them() {
     for text in [GENAI_PRICES, CORRECTIONS] {
         let file = PriceFile::parse(text).unwrap();
-        read::layer(&file).unwrap();
+        read::layer(&file, None).unwrap();
         assert_eq!(file.to_text().unwrap(), text);
     }
     let catalog = built_in();
@@ -66,13 +66,13 @@ fn the_compiled_in_lists_are_whole_and_written_as_the_program_writes_them() {
 /// A correction of something that the list no longer has is to be thrown out.
 #[test]
 fn every_correction_corrects_something() {
-    let genai = read::layer(&PriceFile::parse(GENAI_PRICES).unwrap()).unwrap();
+    let genai = read::layer(&PriceFile::parse(GENAI_PRICES).unwrap(), None).unwrap();
     let corrections = PriceFile::parse(CORRECTIONS).unwrap();
     for (provider, list) in &corrections.providers {
         let known = genai.list(provider).unwrap();
         for entry in &list.models {
             let model = Arc::new(read::model("-", provider, entry).unwrap());
-            let mut one = layer::List::new(Vec::new());
+            let mut one = layer::List::default();
             one.add(model.clone(), &entry.names);
             let theirs = known.models().iter().map(|model| model.id.to_lowercase());
             let id = [entry.id.clone()];

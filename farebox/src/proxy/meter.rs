@@ -93,6 +93,11 @@ async fn whole(
         Ok(body) => (body, End::Whole),
         Err(end) => (Bytes::new(), end),
     };
+    let is_operators = prepared.key.is_operators() && !status.is_success();
+    if is_operators && wire::is_about_account(status.as_u16(), &body) {
+        let error = upstream::account_trouble(status, &body);
+        return failed(app, prepared, error, reply).await;
+    }
     let charged = conclude(app, prepared, watched, (status, end), &body).await;
     let settled = charged.as_ref().map(|_| ()).map_err(Clone::clone);
     let answer = charged.and_then(|charged| match end {
@@ -104,6 +109,24 @@ async fn whole(
     }
     let _ = reply.send(answer);
     settled
+}
+
+/// Settles a call that came to nothing, and tells why.
+///
+/// # Errors
+/// If it can't be settled.
+pub(super) async fn failed(
+    app: &Arc<App>,
+    prepared: &Prepared,
+    error: ProxyError,
+    reply: Reply,
+) -> Result<(), ProxyError> {
+    let outcome = Outcome::refused(&error);
+    let log = record::log(app, &prepared.call, Some(prepared), &outcome);
+    let (paid, counted) = prepared.settlement(None);
+    let settled = settle::settle(app, &prepared.call, paid, counted, log).await;
+    let _ = reply.send(Err(error));
+    settled.map(|_| ())
 }
 
 /// What the client gets of a call that is settled.
@@ -327,8 +350,9 @@ async fn conclude(
     let (bytes, first_byte) = (watched.bytes, watched.first_byte);
     let content_type = watched.content_type.clone();
     let used = watched.used(prepared, is_whole);
-    // An answer that is an error costs nothing, and so does one of which nothing came.
-    let is_worth = status.is_success() && bytes > 0 && end != End::Lost;
+    // An answer that is an error costs nothing, and so does one of which nothing came, or that its provider doesn't bill.
+    let is_billed = used.as_ref().is_none_or(|used| used.is_billed);
+    let is_worth = status.is_success() && bytes > 0 && end != End::Lost && is_billed;
     let priced = match (prepared.bound(), &prepared.route, &used) {
         (Some(bound), Some(route), Some(used)) if is_worth => {
             let priced = price::price(&app.catalog.current(), call, route, bound, used);
@@ -341,16 +365,21 @@ async fn conclude(
     let is_own = prepared.credit.is_none() && is_worth && is_told;
     let told = is_own.then(|| worth::worth(app, prepared, used.as_ref()));
     let told = told.flatten();
+    let only_error = used.as_ref().filter(|used| !used.is_billed);
+    let only_error = only_error.and_then(|used| used.error.as_deref());
     let outcome = Outcome {
         status: Some(status),
-        is_success: status.is_success() && is_whole,
+        is_success: status.is_success() && is_whole && only_error.is_none(),
         used: used.as_ref(),
         priced: told.as_ref().or(priced.as_ref()),
         response_bytes: bytes,
         first_byte,
         content_type: content_type.as_deref(),
         response: Some(body),
-        error: (!is_whole).then_some("the provider's answer broke off"),
+        error: match is_whole || only_error.is_some() {
+            true => only_error.filter(|_| status.is_success()),
+            false => Some("the provider's answer broke off"),
+        },
     };
     let log = record::log(app, call, Some(prepared), &outcome);
     let (paid, counted) = prepared.settlement(priced.as_ref());

@@ -12,9 +12,12 @@ mod answer;
 mod cache;
 mod call;
 mod credential;
+mod decode;
 mod driving;
 mod error;
+mod guess;
 mod identity;
+mod instead;
 mod lease;
 mod meter;
 mod outbound;
@@ -161,6 +164,7 @@ async fn prepare(app: &Arc<App>, call: &Arc<Call>) -> Result<Prepared, ProxyErro
     let terms = billing::terms(app, call.account, &model).await;
     let billing::Terms { markup, may_take } = terms.map_err(ProxyError::internal)?;
     let bound = known.bound(call, model, markup)?;
+    let bound = instead::dearest(app, call, known, bound).await?;
     let held = reserve::reserve(app, call, known, &bound, may_take).await?;
     // From here on credit is held: what fails now still has to be settled.
     let (body, clamped, hides_usage) = counted(call, known, &bound, held.amount);
@@ -269,14 +273,7 @@ async fn ask(app: &Arc<App>, prepared: &Prepared, reply: Reply) -> Result<(), Pr
     };
     match answered {
         Ok(response) => meter::pass_on(app, prepared, response, reply).await,
-        Err(error) => {
-            let outcome = Outcome::refused(&error);
-            let log = record::log(app, call, Some(prepared), &outcome);
-            let (paid, counted) = prepared.settlement(None);
-            let settled = settle::settle(app, call, paid, counted, log).await;
-            let _ = reply.send(Err(error));
-            settled.map(|_| ())
-        }
+        Err(error) => meter::failed(app, prepared, error, reply).await,
     }
 }
 

@@ -1,13 +1,21 @@
 //! What a call cost, from what its provider said, or as near as can be guessed where it said nothing.
 
-use ledger::{Kind, Unit, Usage};
-use wire::{Also, Used};
+use std::sync::Arc;
 
-use crate::catalog::{Catalog, Part, PriceError, Priced};
+use ledger::rates::{Charge, Markup};
+use ledger::{Kind, Unit, Usage};
+use wire::{Also, Report, Used};
+
+use crate::catalog::{Catalog, Model, Part, PriceError, Priced};
 use crate::proxy::call::Call;
 use crate::proxy::route::{BYTES_PER_TOKEN, Bound, Route};
+use crate::proxy::{guess, instead};
 
-/// Prices what was used; what another model used in the same call by that model's prices.
+/// The version of a charge whose sum is what the provider says that the call costs.
+const REPORTED: &str = "provider";
+
+/// Prices what was used, by the prices of the model that answered; what another model used in the same call by that
+/// model's prices. A provider's own word for what the call costs goes before its list.
 ///
 /// # Errors
 /// Where even the ordinary units have no price, which the bound rules out.
@@ -18,64 +26,98 @@ pub fn price(
     bound: &Bound,
     used: &Used,
 ) -> Result<Priced, PriceError> {
-    let usage = used.settled(&bound.guess(route), BYTES_PER_TOKEN);
-    let also = used.also.iter();
-    let also = also.map(|also| beside(catalog, call, bound, &usage, also));
-    let also = also.collect::<Result<Vec<_>, _>>()?;
-    Ok(Priced {
-        also,
-        ..by_own(call, bound, &usage)?
+    let (model, markup) = instead::answering(catalog, call, route, bound, used);
+    let usage = used.settled(&guess::guess(bound, route), BYTES_PER_TOKEN);
+    let usage = guess::completed(usage, bound, route, used);
+    let own = Own {
+        call,
+        bound,
+        model,
+        markup,
+    };
+    let mut priced = match reported(catalog, used, &usage, markup) {
+        Some(priced) => priced,
+        None => {
+            let also = used.also.iter();
+            let also = also.map(|also| own.beside(catalog, &usage, also));
+            let also = also.collect::<Result<Vec<_>, _>>()?;
+            Priced {
+                also,
+                ..own.price(&usage)?
+            }
+        }
+    };
+    priced.model = (own.model.id != bound.model.id).then(|| own.model.id.clone());
+    Ok(priced)
+}
+
+/// By what the provider says that the whole call costs. That is in dollars, and so must the ledger be.
+fn reported(catalog: &Catalog, used: &Used, usage: &Usage, markup: Markup) -> Option<Priced> {
+    let is_all = matches!(used.report, Report::Final(_));
+    let cost = used.cost.filter(|_| is_all && catalog.is_in_dollars())?;
+    let charge = Charge::of_cost(cost, markup)?;
+    let mut version = REPORTED.to_owned();
+    if markup != Markup::NONE {
+        version = format!("{version}{}", Model::markup_text(markup));
+    }
+    Some(Priced {
+        charge,
+        version,
+        usage: usage.clone(),
+        also: Vec::new(),
+        model: None,
     })
 }
 
-/// By the prices of the call's own model.
-fn by_own(call: &Call, bound: &Bound, usage: &Usage) -> Result<Priced, PriceError> {
-    match bound.model.charge(call.at, usage, bound.markup) {
-        Err(error) => {
-            // A term or a unit that the answer has and the price list doesn't. The call has been made, and is
-            // never free: it is charged as an ordinary one.
-            tracing::error!(call = %call.id, %error, "an answer has no price of its own");
-            bound
-                .model
-                .charge(call.at, &ordinary(usage, bound), bound.markup)
-        }
-        priced => priced,
-    }
+/// The model that answered, and what decides its price.
+struct Own<'a> {
+    call: &'a Call,
+    bound: &'a Bound,
+    model: Arc<Model>,
+    markup: Markup,
 }
 
-/// What another model used, with the call's own markup. What the catalogue doesn't have costs as much as the
-/// call's own model.
-fn beside(
-    catalog: &Catalog,
-    call: &Call,
-    bound: &Bound,
-    main: &Usage,
-    also: &Also,
-) -> Result<Part, PriceError> {
-    let mut usage = also.usage.clone();
-    let mut terms = main.terms.clone();
-    terms.extend(also.usage.terms.clone());
-    usage.terms = terms;
-    let name = also.model.as_deref();
-    let found = name.map(|name| catalog.find(call.target.provider.slug, name));
-    let priced = match &found {
-        Some(Ok(model)) => {
-            let priced = model.charge(call.at, &usage, bound.markup);
-            priced.map(|priced| (model.id.clone(), priced)).ok()
+impl Own<'_> {
+    /// By its own prices.
+    fn price(&self, usage: &Usage) -> Result<Priced, PriceError> {
+        match self.model.charge(self.call.at, usage, self.markup) {
+            Err(error) => {
+                // A term or a unit that the answer has and the price list doesn't. The call has been made, and is
+                // never free: it is charged as an ordinary one.
+                tracing::error!(call = %self.call.id, %error, "an answer has no price of its own");
+                let usage = ordinary(usage, self.bound);
+                self.model.charge(self.call.at, &usage, self.markup)
+            }
+            priced => priced,
         }
-        _ => None,
-    };
-    let (model, priced) = match priced {
-        Some(found) => found,
-        None => {
-            tracing::warn!(
-                call = %call.id, model = name.unwrap_or_default(),
-                "a model that was used beside another has no price: it is charged as that one"
-            );
-            (bound.model.id.clone(), by_own(call, bound, &usage)?)
-        }
-    };
-    Ok(Part { model, priced })
+    }
+
+    /// What another model used, with the call's own markup. What the catalogue doesn't have costs as much as the
+    /// call's own model.
+    fn beside(&self, catalog: &Catalog, main: &Usage, also: &Also) -> Result<Part, PriceError> {
+        let mut usage = also.usage.clone();
+        let mut terms = main.terms.clone();
+        terms.extend(also.usage.terms.clone());
+        usage.terms = terms;
+        let name = also.model.as_deref();
+        let slug = self.call.target.provider.slug;
+        let found = name.and_then(|name| catalog.find(slug, name).ok());
+        let priced = found.and_then(|model| {
+            let priced = model.charge(self.call.at, &usage, self.markup).ok()?;
+            Some((model.id.clone(), priced))
+        });
+        let (model, priced) = match priced {
+            Some(found) => found,
+            None => {
+                tracing::warn!(
+                    call = %self.call.id, model = name.unwrap_or_default(),
+                    "a model that was used beside another has no price: it is charged as that one"
+                );
+                (self.model.id.clone(), self.price(&usage)?)
+            }
+        };
+        Ok(Part { model, priced })
+    }
 }
 
 /// The usage with what has no price counted as what has.

@@ -26,9 +26,6 @@ const CONTEXT_TOKENS_MAX: u64 = 2_097_152;
 /// "Vision"; Gemini: 258 a tile).
 const IMAGE_TOKENS_MAX: u64 = 6_200;
 
-/// And what it has as a rule.
-const IMAGE_TOKENS_LIKELY: u64 = 1_000;
-
 /// Bytes of sound that make a token at least: 32 tokens a second (Gemini: "Audio understanding") of sound at 8
 /// kbit a second.
 const AUDIO_BYTES_PER_TOKEN: u64 = 32;
@@ -36,8 +33,23 @@ const AUDIO_BYTES_PER_TOKEN: u64 = 32;
 /// Bytes of sound that last a millisecond at least, at 8 kbit a second.
 const AUDIO_BYTES_PER_MS: u64 = 1;
 
+/// Milliseconds of sound at most that is somewhere else: the longest that is taken is three hours (Mistral's docs, "Audio &
+/// Transcription").
+const AUDIO_MS_MAX: u64 = 3 * 60 * 60 * 1000;
+
+/// What a provider may count more of a recording than it says it lasts: OpenAI counts whole seconds.
+const AUDIO_MS_MORE: u64 = 1000;
+
 /// How often a provider's own tools are used at most, where the request doesn't say.
 const TOOL_CALLS_MAX: u64 = 25;
+
+/// What providers charge for their own tools.
+const TOOLS: [Unit; 4] = [
+    Unit::WebSearch,
+    Unit::SocialSearch,
+    Unit::FileSearch,
+    Unit::CodeExecution,
+];
 
 /// How many bytes of text make a token, where an answer has to be guessed at: few enough to be no gift.
 pub const BYTES_PER_TOKEN: u64 = 3;
@@ -58,8 +70,11 @@ pub struct Route {
 /// A call whose cost is bounded.
 #[derive(Debug)]
 pub struct Bound {
-    /// The model in the catalogue.
+    /// The requested model in the catalogue.
     pub model: Arc<Model>,
+    /// Every model that may answer, the requested one first, with its markup; empty if it is that one alone. The bound is
+    /// that of the dearest.
+    pub models: Vec<(Arc<Model>, Markup)>,
     /// The rates that count for it.
     pub card: Card,
     /// What is added to them.
@@ -161,6 +176,7 @@ impl Route {
     ) -> Result<Bound, ProxyError> {
         let card = model.card(call.at, &self.asked.terms);
         let card = card.map_err(unpriced)?;
+        self.sold(&card, &model)?;
         let input = self.input(&card).map_err(unpriced)?;
         let output = self.output(&card, &input).map_err(unpriced)?;
         let known = || output_tokens_max(call.target.provider.slug, &self.model);
@@ -170,6 +186,7 @@ impl Route {
         let likely_limit = limit.min(OUTPUT_TOKENS_LIKELY.max(self.asked.output_limit_min));
         let mut bound = Bound {
             model,
+            models: Vec::new(),
             card,
             markup,
             likely_input: input.clone(),
@@ -196,7 +213,7 @@ impl Route {
         let mut usage = Usage::new(Basis::Estimated);
         usage.terms.clone_from(&asked.terms);
         let tokens = self.input_tokens();
-        let units: Vec<Unit> = asked.units(Kind::InputToken).collect();
+        let units = self.token_units(card, Kind::InputToken);
         if !units.is_empty() {
             usage.add(dearest(card, &units, tokens)?, tokens);
         }
@@ -206,15 +223,71 @@ impl Route {
                 Kind::Call if *unit == Unit::Request => 1,
                 Kind::Call => most.unwrap_or(TOOL_CALLS_MAX),
                 Kind::Character => most.unwrap_or(asked.input.text_bytes),
-                Kind::Time => most.unwrap_or(asked.input.audio_bytes / AUDIO_BYTES_PER_MS),
+                Kind::Time => most.unwrap_or_else(|| self.audio_ms_max()),
                 Kind::Piece => most.unwrap_or(asked.choices),
             };
-            // What this model doesn't sell, it doesn't do.
+            // What is left has been checked (`sold`), or is one of several ways in which a model may be sold.
             if card.rate(*unit).is_some() {
                 usage.add(*unit, quantity);
             }
         }
         Ok(usage)
+    }
+
+    /// What the call may use of the provider's tools needs a rate, and a recording that is charged by its duration has to
+    /// have one. If the provider reports what a call costs, its tools are in that.
+    fn sold(&self, card: &Card, model: &Model) -> Result<(), ProxyError> {
+        let mut tools = TOOLS.iter().copied();
+        let unsold =
+            tools.find(|unit| self.asked.may_use.contains_key(unit) && card.rate(*unit).is_none());
+        let id = format!("{}/{}", model.provider, model.id);
+        if let Some(unit) = unsold.filter(|_| !self.endpoint.reports_cost()) {
+            return Err(unpriced(format!(
+                "{id} has no price for {unit}, which this request may use. Leave that tool out, or use your own \
+                 provider key. The operator can add a rate to the file that [prices] file names"
+            )));
+        }
+        let by_duration = self.token_units(card, Kind::InputToken).is_empty()
+            && card.rate(Unit::InputAudioMs).is_some();
+        if by_duration && self.asked.input.audio_ms.is_none() && !self.asked.reports_duration {
+            let message = format!(
+                "{id} is charged by the recording's duration, and neither the file nor the requested \
+                 response_format says it. Send WAV, MP3, M4A, AAC, FLAC, OGG or WebM, or set response_format to \
+                 verbose_json"
+            );
+            return Err(ProxyError::bad_request(codes::BAD_FORMAT, message));
+        }
+        Ok(())
+    }
+
+    /// The units of tokens that the call may use; none if the model has a rate for none of them and is sold by something
+    /// else: by the duration, the character, the image or the search.
+    fn token_units(&self, card: &Card, kind: Kind) -> Vec<Unit> {
+        let units: Vec<Unit> = self.asked.units(kind).collect();
+        let has_rate = |unit: &Unit| card.rate(*unit).is_some();
+        let others = [
+            Unit::InputAudioMs,
+            Unit::InputCharacters,
+            Unit::Image,
+            Unit::RerankSearch,
+        ];
+        let mut others = others
+            .iter()
+            .filter(|unit| self.asked.may_use.contains_key(unit));
+        match !units.iter().any(has_rate) && others.any(has_rate) {
+            true => Vec::new(),
+            false => units,
+        }
+    }
+
+    /// The most milliseconds of sound.
+    fn audio_ms_max(&self) -> u64 {
+        let input = &self.asked.input;
+        match input.audio_ms {
+            Some(millis) => millis.saturating_add(AUDIO_MS_MORE),
+            None if input.is_open => AUDIO_MS_MAX,
+            None => input.audio_bytes / AUDIO_BYTES_PER_MS,
+        }
     }
 
     fn input_tokens(&self) -> u64 {
@@ -238,7 +311,7 @@ impl Route {
         card: &Card,
         input: &Usage,
     ) -> Result<Option<Unit>, ledger::rates::ChargeError> {
-        let units: Vec<Unit> = self.asked.units(Kind::OutputToken).collect();
+        let units = self.token_units(card, Kind::OutputToken);
         if units.is_empty() {
             return Ok(None);
         }
@@ -279,38 +352,9 @@ impl Bound {
         let limit = paid / self.choices;
         Ok((limit < self.limit).then_some(limit))
     }
-
-    /// What the call is guessed to have read where its provider doesn't say: what is likely, and not the most
-    /// that it could be.
-    pub fn guess(&self, route: &Route) -> Usage {
-        let mut guess = Usage::new(Basis::Estimated);
-        guess.terms.clone_from(&self.input.terms);
-        for (unit, quantity) in self.input.iter().filter(|(unit, _)| !unit_is_read(*unit)) {
-            if !matches!(unit.kind(), Kind::Call) || unit == Unit::Request {
-                guess.add(unit, quantity);
-            }
-        }
-        let input = &route.asked.input;
-        let text = input.text_bytes.div_ceil(BYTES_PER_TOKEN);
-        let text = route.text_tokens.unwrap_or(text);
-        let text = text.saturating_add(input.tokens);
-        let images = input.images.saturating_mul(IMAGE_TOKENS_LIKELY);
-        let read = text
-            .saturating_add(images)
-            .saturating_add(input.pieces.saturating_mul(4));
-        let reads_tokens = route.asked.units(Kind::InputToken).next();
-        if let Some(unit) = reads_tokens.filter(|_| self.input.input_tokens() > 0) {
-            let unit = self.card.rate(Unit::Input).map_or(unit, |_| Unit::Input);
-            guess.add(unit, read);
-        }
-        guess
-    }
 }
 
-fn unpriced(error: impl std::fmt::Display) -> ProxyError {
+/// The model, or what is requested of it, has no price.
+pub fn unpriced(error: impl std::fmt::Display) -> ProxyError {
     ProxyError::bad_request(codes::NO_PRICE, error.to_string())
-}
-
-fn unit_is_read(unit: Unit) -> bool {
-    unit.kind() == Kind::InputToken
 }

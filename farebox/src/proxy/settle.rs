@@ -177,6 +177,12 @@ impl Paid<'_> {
         self.held.part.is_none() || self.charged().is_positive()
     }
 
+    /// The model that it is charged as: the one that answered.
+    fn model(&self) -> &str {
+        let answered = self.priced.and_then(|priced| priced.model.as_deref());
+        answered.unwrap_or(&self.bound.model.id)
+    }
+
     fn cost(&self) -> Amount {
         self.priced.map_or(Amount::ZERO, Priced::amount)
     }
@@ -208,7 +214,7 @@ fn postings(call: &Call, paid: &Paid<'_>) -> Vec<Operation> {
             amount: paid.charged(),
             last: paid.held.part.is_none(),
             // What an invoice has a line for.
-            reference: format!("{}/{}", call.target.provider.slug, paid.bound.model.id),
+            reference: format!("{}/{}", call.target.provider.slug, paid.model()),
         });
     }
     if paid.overrun().is_positive() {
@@ -229,7 +235,7 @@ fn explained(call: &Call, paid: &Paid<'_>, priced: &Priced) -> NewCharge {
     let terms = priced.usage.terms.iter();
     NewCharge {
         provider: call.target.provider.slug.to_owned(),
-        model: paid.bound.model.id.clone(),
+        model: paid.model().to_owned(),
         units: used
             .iter()
             .map(|(unit, quantity)| (unit.name().to_owned(), quantity))

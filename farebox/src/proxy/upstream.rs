@@ -160,16 +160,37 @@ fn request(call: &Call, uri: Uri, headers: HeaderMap, body: Bytes) -> Request<Fu
     request
 }
 
-/// The answer, unless it says that the operator's key is none: it may quote that key.
+/// The answer, unless its status alone says that the operator's key or account is at fault: it may quote that key.
 fn accepted(answer: Response<Incoming>, key: &Key) -> Result<Response<Incoming>, ProxyError> {
-    if answer.status() != StatusCode::UNAUTHORIZED || !key.is_operators() {
-        return Ok(answer);
+    let status = answer.status();
+    let is_account = matches!(
+        status,
+        StatusCode::UNAUTHORIZED | StatusCode::PAYMENT_REQUIRED
+    );
+    match is_account && key.is_operators() {
+        true => Err(account_trouble(status, &[])),
+        false => Ok(answer),
     }
-    let message = "The provider rejected the operator's API key. The operator has to replace it. Nothing was charged.";
-    Err(ProxyError {
-        internal: Some("the provider answers 401 to the operator's key".to_owned()),
+}
+
+/// How much of a provider's words about the operator's account goes into the server's own log.
+const TROUBLE_CHARS_MAX: usize = 300;
+
+/// The provider rejected the operator's key or account. What it says of that is for the operator.
+pub fn account_trouble(status: StatusCode, body: &[u8]) -> ProxyError {
+    let words: String = String::from_utf8_lossy(body)
+        .chars()
+        .take(TROUBLE_CHARS_MAX)
+        .collect();
+    tracing::error!(%status, words, "a provider rejects the operator's key or account");
+    let message = "The provider rejected the operator's API key or account. The operator has to mend it. Nothing was \
+         charged.";
+    ProxyError {
+        internal: Some(format!(
+            "the provider answers {status} to the operator's key"
+        )),
         ..ProxyError::new(StatusCode::BAD_GATEWAY, codes::NO_ANSWER, message).for_good()
-    })
+    }
 }
 
 fn headers(call: &Call, key: &Key) -> Result<HeaderMap, ProxyError> {

@@ -6,10 +6,13 @@ use std::time::Instant;
 use wire::{Observer, Used};
 
 use crate::proxy::Prepared;
+use crate::proxy::decode::{Coding, Compressed};
 
 /// An answer as far as it has come.
 pub struct Watched {
     observer: Option<Observer>,
+    /// What the observer reads at the end, if the answer is compressed.
+    compressed: Option<Compressed>,
     /// How many bytes have come.
     pub bytes: u64,
     /// When the first of them came.
@@ -32,6 +35,7 @@ impl Watched {
         let said = content_type(headers);
         Self {
             observer: observer(prepared, headers),
+            compressed: coding(headers).map(Compressed::new),
             bytes: 0,
             first_byte: None,
             content_type: Some(said.to_owned()).filter(|text| !text.is_empty()),
@@ -46,8 +50,10 @@ impl Watched {
     pub fn feed(&mut self, piece: &[u8]) {
         self.first_byte.get_or_insert_with(Instant::now);
         self.bytes = self.bytes.saturating_add(piece.len() as u64);
-        if let Some(observer) = &mut self.observer {
-            observer.feed(piece);
+        match (&mut self.compressed, &mut self.observer) {
+            (Some(compressed), _) => compressed.feed(piece),
+            (None, Some(observer)) => observer.feed(piece),
+            (None, None) => {}
         }
         if let Some(copy) = &mut self.copy {
             copy.add(piece);
@@ -61,8 +67,17 @@ impl Watched {
 
     /// What it used, as far as it has said so; `is_whole` where it came to its end.
     pub fn used(self, prepared: &Prepared, is_whole: bool) -> Option<Used> {
-        if let Some(observer) = self.observer {
-            return Some(observer.finish(is_whole));
+        if let Some(mut observer) = self.observer {
+            let mut decoded = 0_u64;
+            let is_decoded = self.compressed.is_none_or(|compressed| {
+                compressed.decode(&mut |piece| {
+                    decoded += piece.len() as u64;
+                    observer.feed(piece);
+                })
+            });
+            if is_decoded || decoded > 0 {
+                return Some(observer.finish(is_whole && is_decoded));
+            }
         }
         // An answer that can't be read: all of it is taken for what was written.
         let route = prepared.route.as_ref()?;
@@ -83,10 +98,16 @@ impl Copied {
 /// An observer of the answer; none where nobody can say what its bytes mean.
 fn observer(prepared: &Prepared, headers: &HeaderMap) -> Option<Observer> {
     let route = prepared.route.as_ref()?;
-    is_plain(headers).then(|| Observer::new(&route.endpoint, &route.asked, content_type(headers)))
+    let is_readable = is_plain(headers) || coding(headers).is_some();
+    is_readable.then(|| Observer::new(&route.endpoint, &route.asked, content_type(headers)))
 }
 
-/// Whether an answer can be read. One that is compressed, which nobody has asked for, is guessed at by its length.
+/// How an answer is compressed, if that is known.
+fn coding(headers: &HeaderMap) -> Option<Coding> {
+    Coding::of(headers.get(CONTENT_ENCODING)?.to_str().ok()?)
+}
+
+/// Whether an answer can be read as it comes.
 pub fn is_plain(headers: &HeaderMap) -> bool {
     headers
         .get(CONTENT_ENCODING)

@@ -51,6 +51,7 @@ fn custom(
         version: CustomCost::VERSION.to_owned(),
         usage,
         also: Vec::new(),
+        model: None,
     })
 }
 

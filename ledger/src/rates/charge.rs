@@ -115,6 +115,17 @@ pub struct Charge {
 }
 
 impl Charge {
+    /// A charge whose cost is given, in pico-units, with the markup and rounded up to a nano-unit. It has no lines. `None`
+    /// if it doesn't fit.
+    pub fn of_cost(picos: u64, markup: Markup) -> Option<Self> {
+        let parts = i128::from(picos).checked_mul(PARTS_PER_PICO)?;
+        Some(Self {
+            amount: amount(parts, markup)?,
+            lines: Vec::new(),
+            markup,
+        })
+    }
+
     /// By how much the sum was rounded up, in pico-units, itself rounded up; nothing where the sum was given
     /// and has no lines.
     pub fn rounding_picos(&self) -> Option<i128> {

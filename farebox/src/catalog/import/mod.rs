@@ -95,7 +95,7 @@ const NO_LIST: &str = "not a list of prices: genai-prices' data.json, LiteLLM's 
 
 fn ours(text: &str) -> Result<Imported, FileError> {
     let file = PriceFile::parse(text).map_err(|error| FileError(format!("{NO_LIST} ({error})")))?;
-    read::layer(&file)?;
+    read::layer(&file, None)?;
     let mut imported = Imported::new(true);
     imported.currency = file.currency;
     imported.providers = file.providers;

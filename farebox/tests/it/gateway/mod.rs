@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::app::{TestApp, http_client};
 
+mod bills;
 mod cache;
 mod compat;
 mod cost;
