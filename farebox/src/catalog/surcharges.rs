@@ -71,24 +71,19 @@ impl Surcharges {
             .iter()
             .filter(|(term, value)| !tariff.knows(**term, value))
             .find_map(|(term, value)| self.factor(*term, value));
-        let missing: Vec<_> = self
-            .tools
-            .iter()
-            .filter(|(unit, _)| card.rate(*unit).is_none())
-            .cloned()
-            .collect();
-        if factor.is_none() && missing.is_empty() {
+        let tools = self.tools.iter();
+        let card = tools.fold(card, |card, (unit, rate)| card.or(*unit, rate));
+        let Some(hundredths) = factor else {
             return Some(card);
-        }
+        };
         let own = card.rates().map(|(unit, rate)| {
             let is_token = matches!(unit.kind(), Kind::InputToken | Kind::OutputToken);
-            match factor.filter(|_| is_token) {
-                Some(hundredths) => Some((unit, times(rate, hundredths)?)),
-                None => Some((unit, rate.clone())),
+            match is_token {
+                true => Some((unit, times(rate, hundredths)?)),
+                false => Some((unit, rate.clone())),
             }
         });
-        let own = own.collect::<Option<Vec<_>>>()?;
-        Some(Card::new(missing.into_iter().rev().chain(own)))
+        own.collect::<Option<Vec<_>>>().map(Card::new)
     }
 }
 

@@ -23,6 +23,9 @@ pub async fn dearest(
     route: &Route,
     requested: Bound,
 ) -> Result<Bound, ProxyError> {
+    if route.asked.instead.is_empty() {
+        return Ok(requested);
+    }
     let mut models = vec![(requested.model.clone(), requested.markup)];
     let requested_model = requested.model.clone();
     let mut dearest = requested;

@@ -100,11 +100,13 @@ async fn whole(
     }
     let charged = conclude(app, prepared, watched, (status, end), &body).await;
     let settled = charged.as_ref().map(|_| ()).map_err(Clone::clone);
-    let answer = charged.and_then(|charged| match end {
+    // An error inside of a 200 is no answer for the next call that is the same.
+    let is_kept = charged.as_ref().is_ok_and(|(_, is_success)| *is_success);
+    let answer = charged.and_then(|(charged, _)| match end {
         End::Whole => answer(prepared, status, &headers, body, &charged),
         End::Cut | End::Lost => Err(ProxyError::no_answer("the answer broke off")),
     });
-    if let Ok(answer) = &answer {
+    if let Some(answer) = answer.as_ref().ok().filter(|_| is_kept) {
         cache::keep(app, prepared, answer).await;
     }
     let _ = reply.send(answer);
@@ -226,7 +228,7 @@ async fn stream(
     };
     let copy = watched.take_copy().unwrap_or_default();
     match conclude(app, prepared, watched, (status, end), &copy).await {
-        Ok(settled) => pump.finish(end == End::Whole, &settled).await,
+        Ok((settled, _)) => pump.finish(end == End::Whole, &settled).await,
         Err(error) => {
             pump.break_off().await;
             return Err(error);
@@ -338,14 +340,15 @@ impl Pump {
     }
 }
 
-/// Prices a call that has been answered, and settles it with its log.
+/// Prices a call that has been answered, and settles it with its log. Returns whether the client got what it asked for,
+/// too.
 async fn conclude(
     app: &Arc<App>,
     prepared: &Prepared,
     watched: Watched,
     (status, end): (StatusCode, End),
     body: &[u8],
-) -> Result<Settled, ProxyError> {
+) -> Result<(Settled, bool), ProxyError> {
     let (call, is_whole) = (&prepared.call, end == End::Whole);
     let (bytes, first_byte) = (watched.bytes, watched.first_byte);
     let content_type = watched.content_type.clone();
@@ -383,7 +386,9 @@ async fn conclude(
     };
     let log = record::log(app, call, Some(prepared), &outcome);
     let (paid, counted) = prepared.settlement(priced.as_ref());
-    settle::settle(app, call, paid, counted, log).await
+    let is_success = outcome.is_success;
+    let settled = settle::settle(app, call, paid, counted, log).await?;
+    Ok((settled, is_success))
 }
 
 fn answer_headers(prepared: &Prepared, provider: &HeaderMap) -> HeaderMap {

@@ -143,6 +143,12 @@ impl Card {
         priced.next()
     }
 
+    /// The same with that rate, unless it has one of its own for the unit.
+    pub fn or(mut self, unit: Unit, rate: &Rate) -> Self {
+        self.rates.entry(unit).or_insert_with(|| rate.clone());
+        self
+    }
+
     /// Puts the other card's rates in the place of this one's.
     pub(crate) fn overlay(&mut self, other: &Self) {
         let rates = other.rates.iter().map(|(unit, rate)| (*unit, rate.clone()));

@@ -1,5 +1,11 @@
 //! Files are made here byte by byte: none of them is anybody's recording.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used
+)]
+
 use super::{bytes_per_second, millis};
 
 fn wav(seconds: u32) -> Vec<u8> {

@@ -219,7 +219,7 @@ async fn spend_all_of_the_limit(app: &TestApp, token: &str) {
 async fn an_error_of_the_providers_costs_nothing(app: &TestApp) {
     app.give(100).await;
     let token = runner(app).await;
-    for status in [400, 403, 404, 429, 500, 503] {
+    for status in [400, 404, 429, 500, 503] {
         let told = chat(
             app,
             &token,
@@ -248,7 +248,7 @@ async fn that_the_operators_key_is_refused_is_not_told_in_the_providers_words(ap
         told.text
     );
     assert!(
-        told.text.contains("The operator has to replace it"),
+        told.text.contains("The operator has to mend it"),
         "{}",
         told.text
     );
