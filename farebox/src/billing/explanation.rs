@@ -368,6 +368,7 @@ mod tests {
             version: "custom".to_owned(),
             usage: Usage::new(Basis::Reported).with(&[(Unit::Input, 3)]),
             also: Vec::new(),
+            model: None,
         };
         assert_eq!(decode(&encode(&given)), Ok(given.clone()));
         let told = explain(&given);

@@ -110,7 +110,7 @@ fn count(model: &Model) -> usize {
 }
 
 fn ordinary(model: &Model, at: Timestamp) -> Card {
-    model.card(at, &Terms::new()).unwrap_or_default()
+    model.own_card(at, &Terms::new()).unwrap_or_default()
 }
 
 /// The units whose own rates differ.

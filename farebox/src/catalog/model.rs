@@ -155,11 +155,24 @@ impl Model {
         self.tariff.as_ref()
     }
 
-    /// The rates for a call that begins at that moment under those terms.
+    /// The rates for a call that begins at that moment under those terms, with those of the provider's tools and its
+    /// surcharges.
     ///
     /// # Errors
-    /// [`Unpriced`] where there are none yet, or a term may make the call dearer and has no price.
+    /// [`Unpriced`] if there are none yet, or a term may make the call dearer and has no price.
     pub fn card(&self, at: Timestamp, terms: &Terms) -> Result<Card, Unpriced> {
+        let card = self.own_card(at, terms)?;
+        let tariff = self.tariff.as_ref().ok_or_else(|| self.left_out())?;
+        self.surcharges.on(card, tariff, terms).ok_or_else(|| {
+            self.unpriced("a surcharge makes one that can't be told exactly".to_owned())
+        })
+    }
+
+    /// The model's own rates alone, as a list has them.
+    ///
+    /// # Errors
+    /// As [`Model::card`].
+    pub fn own_card(&self, at: Timestamp, terms: &Terms) -> Result<Card, Unpriced> {
         let tariff = self.tariff.as_ref().ok_or_else(|| self.left_out())?;
         let stranger = terms.iter().find(|(term, value)| {
             let ordinary = ORDINARY.iter().find(|(known, _)| known == *term);
@@ -173,10 +186,7 @@ impl Model {
             return Err(self.unpriced(format!("none for calls with {term} {value:?}")));
         }
         let card = tariff.card(at, terms);
-        let card = card.ok_or_else(|| self.unpriced("none for that time yet".to_owned()))?;
-        self.surcharges.on(card, tariff, terms).ok_or_else(|| {
-            self.unpriced("a surcharge makes one that can't be told exactly".to_owned())
-        })
+        card.ok_or_else(|| self.unpriced("none for that time yet".to_owned()))
     }
 
     /// What a usage costs that began at that moment.

@@ -50,7 +50,7 @@ pub(super) fn provider(catalog: &Catalog, provider: &str, at: Timestamp) -> Resu
     let mut text = String::new();
     let mut values = Vec::new();
     for model in &models {
-        let card = model.card(at, &Terms::new());
+        let card = model.own_card(at, &Terms::new());
         let told = match (&card, &model.why) {
             (Ok(card), _) => one_line(card),
             (Err(_), Some(why)) => format!("no price: {why}"),
@@ -73,7 +73,7 @@ pub(super) fn model(
     at: Timestamp,
 ) -> Result<Shown, Failure> {
     let model = catalog.find(provider, name).map_err(Failure::new)?;
-    let card = model.card(at, &Terms::new()).map_err(Failure::new)?;
+    let card = model.own_card(at, &Terms::new()).map_err(Failure::new)?;
     let mut text = format!("{}/{}\n", model.provider, model.id);
     if !model.names.is_empty() {
         let _ = writeln!(text, "called: {}", model.names.join(", "));

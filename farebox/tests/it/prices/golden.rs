@@ -133,6 +133,7 @@ fn anthropic() {
         # A fortieth of the input for what is cached, and twice as much for speed.
         anthropic/claude-fable-5-2            cache_read=100000                              | 0.02
         anthropic/claude-fable-5-2  speed=fast      input=1000 output=500                    | 0.056
+        anthropic/claude-fable-5-2  inference_geo=us  input=1000 output=500                  | 0.0308
         anthropic/claude-fable-5-2  speed=standard  input=1000 output=500                    | 0.028
         anthropic/claude-fable-5-2-20261101   input=1000 output=500                          | 0.028
         anthropic/claude-opus-4-5  processing=batch  input=1000 output=500                   | 0.00875
@@ -212,7 +213,7 @@ fn what_is_not_known_is_refused() {
         openai/gpt-9  input=1                                 | there is no price for openai/gpt-9: whoever runs
         openai/gpt-4o-audio-preview  input=1                  | no price of its sound
         openai/gpt-4o  service_tier=scale  input=1            | none for calls with service_tier \"scale\"
-        anthropic/claude-fable-5-2  inference_geo=us  input=1 | none for calls with inference_geo \"us\"
+        anthropic/claude-fable-5-2  inference_geo=eu  input=1 | none for calls with inference_geo \"eu\"
         google-ai-studio/gemini-2.5-pro  service_tier=flex  input=1 | none for calls with service_tier \"flex\"
         deepseek/deepseek-v4-pro  @2026-08-01T00:00:00Z  input=1    | none for that time yet
         deepseek/deepseek-chat  input=1                       | the name has moved on
