@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::catalog::{FileError, Live};
 use crate::config::{Config, load_keys};
-use crate::http::Throttle;
+use crate::http::{Throttle, WebSockets};
 use crate::keyring::{Keyring, KeyringError};
 use crate::metrics::Metrics;
 use crate::proxy;
@@ -42,6 +42,8 @@ pub struct App {
     pub catalog: Live,
     /// Slows down failing authentication.
     pub throttle: Throttle,
+    /// How many WebSockets each account has open.
+    pub websockets: WebSockets,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Every task that may outlive a request; shutdown waits for them.
@@ -116,6 +118,7 @@ impl App {
         let keyring = Keyring::open(key.expose_secret(), previous, &store.db).await?;
         Ok(Arc::new(Self {
             throttle: Throttle::new(config.http.auth_failures_per_minute),
+            websockets: WebSockets::default(),
             store,
             stripe,
             upstream,

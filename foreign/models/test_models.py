@@ -80,6 +80,29 @@ class TestOpenAI:
             assert stream.until_done().get_final_response().output_text == ANSWER
         costs(2 * GPT_COST)
 
+    def test_responses_over_a_websocket(self, gpt, costs):
+        """`responses.connect`, which needs openai[realtime]."""
+        with gpt.responses.connect() as connection:
+            def ask(**more):
+                connection.response.create(model=GPT, store=False, **more)
+                for event in connection:
+                    if event.type in ("response.completed", "error"):
+                        return event
+
+            prepared = ask(input=PROMPT, generate=False)
+            costs(0)
+            answered = ask(input=[], previous_response_id=prepared.response.id, stream_id="main")
+            assert (answered.response.output_text, answered.stream_id) == (ANSWER, "main")
+            costs(GPT_COST)
+            # What was asked and answered before is read again.
+            ask(input="And now?", previous_response_id=answered.response.id)
+            costs(2 * GPT_COST + (5 + 2) * 2500)
+            refused = ask(input=PROMPT, previous_response_id="resp_unknown")
+            assert (refused.error.code, refused.status) == ("previous_response_not_found", 400)
+            connection.response.create(model="unheard-of", input=PROMPT)
+            refused = next(iter(connection))
+            assert refused.type == "error" and "unheard-of" in refused.error.message
+
     def test_a_refusal_is_the_sdks_own_error(self, gpt, costs):
         with pytest.raises(openai.BadRequestError) as refused:
             gpt.chat.completions.create(model="unheard-of", messages=user(PROMPT))

@@ -25,6 +25,16 @@ pub struct GatewayConfig {
     pub cache_body_max_bytes: usize,
     /// How many bytes all kept answers may take.
     pub cache_max_bytes: i64,
+    /// How many WebSockets an account may have open; 0 for none at all.
+    pub websockets_per_account: usize,
+    /// How long a WebSocket may be idle.
+    pub websocket_idle: Duration,
+    /// How long a WebSocket may be open.
+    pub websocket_max: Duration,
+    /// How many bytes of its last responses a WebSocket keeps.
+    pub websocket_kept_bytes: usize,
+    /// Origins whose pages may call models.
+    pub cors_origins: Vec<String>,
 }
 
 impl GatewayConfig {
@@ -39,6 +49,31 @@ impl GatewayConfig {
             log_body_max_bytes: reader.number("gateway.log_body_max_bytes", 0..=16_777_216),
             cache_body_max_bytes: reader.number("gateway.cache_body_max_bytes", 0..=67_108_864),
             cache_max_bytes: reader.number("gateway.cache_max_bytes", 0..=1_099_511_627_776),
+            websockets_per_account: reader.number("gateway.websockets_per_account", 0..=10_000),
+            websocket_idle: reader.seconds("gateway.websocket_idle_seconds", 1..=86_400),
+            websocket_max: reader.seconds("gateway.websocket_max_seconds", 1..=86_400),
+            websocket_kept_bytes: reader.number("gateway.websocket_kept_bytes", 0..=268_435_456),
+            cors_origins: cors_origins(reader),
         }
     }
+}
+
+/// Origins as browsers write them (RFC 6454, section 6.2), or `*`.
+fn cors_origins(reader: &mut Reader) -> Vec<String> {
+    let option = "gateway.cors_origins";
+    let origins = reader.list(option);
+    if let Some(origin) = origins.iter().find(|origin| !is_origin(origin)) {
+        let wrong = format!("{origin:?} is no origin");
+        reader.fail(
+            option,
+            &wrong,
+            "write one such as \"https://app.example.org\", or \"*\"",
+        );
+    }
+    origins
+}
+
+fn is_origin(text: &str) -> bool {
+    let parsed = reqwest::Url::parse(text).map(|url| url.origin().ascii_serialization());
+    text == "*" || parsed.is_ok_and(|origin| origin == text)
 }

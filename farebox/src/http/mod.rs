@@ -23,5 +23,6 @@ mod throttle;
 mod trace;
 mod webhooks;
 
+pub use gateway::WebSockets;
 pub use serve::{Served, router, serve};
 pub use throttle::Throttle;

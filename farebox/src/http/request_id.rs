@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue};
 use tracing::Instrument;
 
 use crate::app::App;
-use crate::http::gateway::{self, Dialect};
+use crate::http::gateway::{self, Dialect, cors};
 use crate::http::trace;
 use crate::ids;
 
@@ -25,13 +25,23 @@ pub async fn assign(State(app): State<Arc<App>>, request: Request, next: Next) -
         "request", id = %id, method = %request.method(), path = %request.uri().path()
     );
     let dialect = Dialect::of(request.uri().path(), request.headers());
-    let observed = trace::observe(&app, dialect, request, next);
-    let mut response = observed.instrument(span).await;
+    let page = cors::allowed(&app.config.gateway, &request);
+    let preflight = page.as_ref().and_then(|page| page.preflight(&request));
+    let mut response = match preflight {
+        Some(response) => response,
+        None => {
+            let observed = trace::observe(&app, dialect, request, next);
+            observed.instrument(span).await
+        }
+    };
     if dialect.is_some() || gateway::is_refusal(&response) {
         response = gateway::shaped(&app, dialect.unwrap_or(Dialect::Cloudflare), response);
     }
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(CF_RAY, value);
+    }
+    if let Some(page) = page {
+        page.expose(&mut response);
     }
     response
 }

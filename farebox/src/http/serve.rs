@@ -238,7 +238,9 @@ async fn connection(
         request.extensions_mut().insert(ConnectInfo(client));
         router.clone().call(request)
     });
-    let serving = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let serving = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
     let mut serving = Again::new(serving);
     let served = tokio::select! {
         served = &mut serving => served,

@@ -16,6 +16,7 @@ mod decode;
 mod driving;
 mod error;
 mod guess;
+mod hop;
 mod identity;
 mod instead;
 mod lease;

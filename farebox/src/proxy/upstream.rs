@@ -6,10 +6,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{
-    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGRADE,
-};
-use http::{HeaderMap, HeaderName, Request, Response, StatusCode, Uri};
+use http::header::ACCEPT_ENCODING;
+use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::proxy::matcher::Matcher;
@@ -22,21 +20,10 @@ use crate::proxy::address;
 use crate::proxy::call::Call;
 use crate::proxy::credential::{self, Key};
 use crate::proxy::error::{ProxyError, codes};
+use crate::proxy::hop;
 use crate::proxy::outbound::{Client, Names};
 use crate::proxy::own;
 use crate::store::gateways::Backoff;
-
-/// Headers that belong to one connection (RFC 9110, section 7.6.1), or that are made anew.
-const NOT_PASSED_ON: [HeaderName; 8] = [
-    CONNECTION,
-    CONTENT_LENGTH,
-    HOST,
-    TE,
-    TRANSFER_ENCODING,
-    UPGRADE,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-];
 
 /// Headers that choose or tell which of the operator's accounts at a provider is used: nothing to callers.
 const OPERATORS_OWN: [&str; 5] = [
@@ -163,6 +150,11 @@ fn request(call: &Call, uri: Uri, headers: HeaderMap, body: Bytes) -> Request<Fu
 /// The answer, unless its status alone says that the operator's key or account is at fault: it may quote that key.
 fn accepted(answer: Response<Incoming>, key: &Key) -> Result<Response<Incoming>, ProxyError> {
     let status = answer.status();
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(ProxyError::no_answer(
+            "the provider switches protocols, which nobody asked for",
+        ));
+    }
     let is_account = matches!(
         status,
         StatusCode::UNAUTHORIZED | StatusCode::PAYMENT_REQUIRED
@@ -195,11 +187,10 @@ pub fn account_trouble(status: StatusCode, body: &[u8]) -> ProxyError {
 
 fn headers(call: &Call, key: &Key) -> Result<HeaderMap, ProxyError> {
     let mut headers = call.headers.clone();
-    if let Some(own) = &call.target.own {
-        own.show(&mut headers)?;
-    }
-    for name in &NOT_PASSED_ON {
-        headers.remove(name);
+    hop::end_connection(&mut headers);
+    match &call.target.own {
+        Some(own) => own.show(&mut headers)?,
+        None => hop::keep_keys_of(call.target.provider, &mut headers),
     }
     // What is metered has to be read.
     headers.remove(ACCEPT_ENCODING);
@@ -227,9 +218,8 @@ pub fn passed_back(headers: &HeaderMap, key: &Key) -> HeaderMap {
     if key.is_operators() {
         remove(&mut passed, &OPERATORS_OWN);
     }
-    for name in &NOT_PASSED_ON {
-        passed.remove(name);
-    }
+    hop::end_connection(&mut passed);
+    hop::end_origin(&mut passed);
     passed
 }
 

@@ -112,7 +112,7 @@ fn body(error: &ProxyError, dialect: Dialect, request: &str) -> Value {
 }
 
 /// OpenAI: "Error codes". A code that OpenAI doesn't have is our own number.
-fn openai(error: &ProxyError) -> Value {
+pub fn openai(error: &ProxyError) -> Value {
     let code = match error.code {
         codes::UNAUTHORIZED if error.status == StatusCode::UNAUTHORIZED => "invalid_api_key",
         codes::NO_CREDIT | codes::ACCOUNT_LIMIT | codes::SPEND_LIMIT => "insufficient_quota",

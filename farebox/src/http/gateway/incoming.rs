@@ -132,6 +132,12 @@ pub fn bad_format(message: impl Into<String>) -> ProxyError {
     ProxyError::bad_request(codes::BAD_FORMAT, message)
 }
 
+/// A body of more than `max` bytes.
+pub fn too_large(max: usize) -> ProxyError {
+    let message = format!("The request's body is larger than the limit of {max} bytes. Send less.");
+    ProxyError::new(StatusCode::PAYLOAD_TOO_LARGE, codes::TOO_LARGE, message)
+}
+
 /// The provider of that slug or alias, or the account's own of `custom-…`.
 ///
 /// # Errors
@@ -212,12 +218,7 @@ async fn read_body(app: &App, body: Body) -> Result<Bytes, ProxyError> {
     let max = app.config.gateway.body_limit_bytes;
     match Limited::new(body, max).collect().await {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let message =
-                format!("The request's body is larger than the limit of {max} bytes. Send less.");
-            let status = StatusCode::PAYLOAD_TOO_LARGE;
-            Err(ProxyError::new(status, codes::TOO_LARGE, message))
-        }
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large(max)),
         Err(_) => Err(bad_format(
             "The request's body ended before it was complete.",
         )),

@@ -5,6 +5,7 @@
 
 mod answer;
 mod compat;
+pub mod cors;
 mod dialect;
 mod error;
 mod incoming;
@@ -14,6 +15,7 @@ mod native;
 pub mod rest;
 pub mod run;
 mod runner;
+mod socket;
 mod universal;
 pub mod upgrade;
 mod wishes;
@@ -23,6 +25,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{any, get, post};
+
+pub use socket::Connections as WebSockets;
 
 use crate::app::App;
 
@@ -54,9 +58,22 @@ pub fn routes() -> Router<Arc<App>> {
         .route(&compat("embeddings"), post(compat::embeddings))
         .route(&compat("models"), get(compat::models))
         .route(&rest("v1/chat/completions"), post(rest::chat))
-        .route(&rest("v1/responses"), post(rest::responses))
+        .route(
+            &rest("v1/responses"),
+            post(rest::responses).get(rest::responses_socket),
+        )
         .route(&rest("v1/messages"), post(rest::messages))
         .route(&rest("run"), post(run::run))
+}
+
+/// Whether a path is one of a call's.
+fn is_call(path: &str) -> bool {
+    let rest = || {
+        let (before, _) = REST.split_once('{')?;
+        let (_, below) = path.strip_prefix(before)?.split_once('/')?;
+        Some(below.starts_with("ai/"))
+    };
+    path.starts_with(GATEWAY) || rest().unwrap_or_default()
 }
 
 /// How long a call on this route may take to begin its answer; nothing for what is none. `call_max` is what a
@@ -73,6 +90,19 @@ pub fn time_limit(route: &str, call_max: Duration) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn calls_are_told_from_management_by_their_paths() {
+        for (path, expected) in [
+            ("/v1/a/default/openai/v1/models", true),
+            ("/client/v4/accounts/a/ai/run", true),
+            ("/client/v4/accounts/a/ai-gateway/gateways", false),
+            ("/client/v4/user/tokens/verify", false),
+            ("/healthz", false),
+        ] {
+            assert_eq!(is_call(path), expected, "{path}");
+        }
+    }
 
     #[test]
     fn a_call_has_its_own_time_and_steps_have_it_each() {

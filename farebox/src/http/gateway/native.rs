@@ -12,6 +12,7 @@ use crate::gateways;
 use crate::http::gateway::answer::render;
 use crate::http::gateway::incoming::{self, Incoming, Sent};
 use crate::http::gateway::runner::Runner;
+use crate::http::gateway::socket::{self, Place};
 use crate::proxy::{self, Call, ProxyError};
 
 /// Makes the call.
@@ -20,16 +21,36 @@ pub async fn call(
     runner: Runner,
     request: Request,
 ) -> Result<Response, ProxyError> {
+    if let Some(place) = socket_place(&request)? {
+        return socket::open(&app, &runner, place, request);
+    }
     let call = read(&app, runner, request).await?;
     proxy::make(&app, call).await.map(render)
+}
+
+/// Where the calls of a WebSocket go, if the request asks for one that is served.
+fn socket_place(request: &Request) -> Result<Option<Place>, ProxyError> {
+    let (slug, path) = where_to(request.uri())?;
+    match is_slug(slug) {
+        true => Ok(Place::native(
+            request.method(),
+            request.headers(),
+            slug,
+            path,
+        )),
+        false => Ok(None),
+    }
+}
+
+fn is_slug(slug: &str) -> bool {
+    slug.starts_with(gateways::CUSTOM)
+        || catalog::provider(slug).is_some_and(|provider| provider.slug == slug)
 }
 
 async fn read(app: &App, runner: Runner, request: Request) -> Result<Call, ProxyError> {
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let (slug, path) = where_to(&uri)?;
-    let is_slug = slug.starts_with(gateways::CUSTOM)
-        || catalog::provider(slug).is_some_and(|provider| provider.slug == slug);
-    if !is_slug {
+    if !is_slug(slug) {
         return Err(incoming::no_provider(slug));
     }
     let target = incoming::target(app, runner.account, slug).await?;

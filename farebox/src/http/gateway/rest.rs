@@ -12,6 +12,8 @@ use crate::app::App;
 use crate::http::gateway::compat::make;
 use crate::http::gateway::named::Format;
 use crate::http::gateway::runner::AccountRunner;
+use crate::http::gateway::socket::{self, Place};
+use crate::http::gateway::upgrade;
 use crate::proxy::ProxyError;
 
 /// Chats with a model of any provider, in OpenAI's format.
@@ -72,6 +74,18 @@ pub async fn responses(
     request: Request,
 ) -> Result<Response, ProxyError> {
     make(&app, runner, request, Format::Responses).await
+}
+
+/// Opens a WebSocket for responses (docs/gateway.md, "Responses over WebSocket"). OpenAPI has no words for one.
+pub async fn responses_socket(
+    State(app): State<Arc<App>>,
+    AccountRunner(runner): AccountRunner,
+    request: Request,
+) -> Result<Response, ProxyError> {
+    match upgrade::is_requested(request.headers()) {
+        true => socket::open(&app, &runner, Place::Named, request),
+        false => Err(upgrade::needed()),
+    }
 }
 
 /// Asks one of Anthropic's models for a message.

@@ -24,6 +24,12 @@ pub fn refused() -> ProxyError {
     ProxyError::new(StatusCode::UPGRADE_REQUIRED, codes::UPGRADE, message)
 }
 
+/// This method has nothing but a WebSocket.
+pub fn needed() -> ProxyError {
+    let message = "GET opens a WebSocket here. Send the request by POST, or ask for an upgrade";
+    ProxyError::new(StatusCode::METHOD_NOT_ALLOWED, codes::UPGRADE, message)
+}
+
 /// The refusal on a path without a handler for this method; `None` if the request stays with HTTP.
 pub fn refusal(headers: &HeaderMap) -> Option<Response> {
     is_requested(headers).then(|| refused().into_response())

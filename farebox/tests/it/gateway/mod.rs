@@ -14,6 +14,7 @@ mod cache;
 mod compat;
 mod cost;
 mod custom;
+mod headers;
 mod idle;
 mod keys;
 mod leases;
