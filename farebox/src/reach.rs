@@ -41,6 +41,10 @@ impl Reach {
     /// # Errors
     /// [`OutOfReach`].
     pub fn check_base(self, text: &str) -> Result<Url, OutOfReach> {
+        // The URL's own grammar drops line breaks and tabs, which would stand in what is stored.
+        if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err(OutOfReach::Malformed);
+        }
         let url = Url::parse(text).map_err(|_| OutOfReach::Malformed)?;
         // On a network of one's own there is often nobody to issue a certificate.
         let is_fit = url.scheme() == "https" || (self.private && url.scheme() == "http");
@@ -236,6 +240,9 @@ mod tests {
         for (base, expected) in [
             ("llm.example.com", Malformed),
             ("", Malformed),
+            ("https://llm.example.com/v1\r\nx-evil: 1", Malformed),
+            ("https://llm.exam\tple.com/v1", Malformed),
+            (" https://llm.example.com/v1", Malformed),
             ("http://llm.example.com", NotHttps),
             ("ftp://llm.example.com", NotHttps),
             ("https://user@llm.example.com", Credentials),

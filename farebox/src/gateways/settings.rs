@@ -158,9 +158,11 @@ fn spend_limits(limits: &SpendLimits) -> api::SpendLimits {
 }
 
 fn spend_rule(rule: &SpendRule) -> api::SpendRule {
-    let only = |values: &Option<Vec<String>>| {
-        let values = values.clone()?;
-        Some(SpendDimension::Filter { values })
+    let dimension = |is_split: bool, values: &Option<Vec<String>>| match is_split {
+        true => Some(SpendDimension::Partition),
+        false => values
+            .clone()
+            .map(|values| SpendDimension::Filter { values }),
     };
     let metadata = rule.metadata.iter().map(|(key, dimension)| {
         let dimension = match dimension.clone() {
@@ -176,8 +178,8 @@ fn spend_rule(rule: &SpendRule) -> api::SpendRule {
         limit_type: SpendLimitType::Cost,
         window: rule.window,
         technique: Some(technique(rule.technique)),
-        model: only(&rule.models),
-        provider: only(&rule.providers),
+        model: dimension(rule.by_model, &rule.models),
+        provider: dimension(rule.by_provider, &rule.providers),
         metadata: metadata.collect(),
     }
 }

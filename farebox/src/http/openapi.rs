@@ -23,6 +23,7 @@ use crate::http::{api, gateway, ops, webhooks};
         api::topup_config::delete,
         api::topup_limits::limits,
         api::topup_limits::eligibility,
+        api::topup_limits::check_eligibility,
         api::refunds::create,
         api::refunds::list,
         api::disputes::list,
@@ -75,6 +76,8 @@ use crate::http::{api, gateway, ops, webhooks};
         ops::readyz,
         document,
     ),
+    // A parameter's type, which is not found by itself.
+    components(schemas(::api::UsageGrouping)),
     modifiers(&Schemes),
 )]
 pub struct ApiDocument;

@@ -103,7 +103,7 @@ fn buying(router: Router<Arc<App>>) -> Router<Arc<App>> {
         .route(&billing("topup/limits"), get(api::topup_limits::limits))
         .route(
             &billing("topup/eligibility"),
-            get(api::topup_limits::eligibility),
+            get(api::topup_limits::eligibility).post(api::topup_limits::check_eligibility),
         )
         .route(
             &billing("topup/{payment_intent_id}/refund"),

@@ -132,6 +132,11 @@ const ROUTES: &[(&str, &str, Guard)] = &[
         Guard::Read,
     ),
     (
+        "post",
+        "/client/v4/accounts/{account_id}/ai-gateway/billing/topup/eligibility",
+        Guard::Read,
+    ),
+    (
         "get",
         "/client/v4/accounts/{account_id}/ai-gateway/billing/topup/limits",
         Guard::Read,

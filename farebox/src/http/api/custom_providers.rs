@@ -255,29 +255,39 @@ fn text(body: &mut Fields, name: &str, max: usize) -> Option<Option<String>> {
     body.has(name).then(|| body.text_up_to(name, max))
 }
 
-/// A JSON object of headers, written as a text.
+/// Headers as a text: a JSON object, or a line each.
 fn headers(body: &mut Fields) -> Option<BTreeMap<String, String>> {
     let text = body.text_up_to("headers", LONG_MAX)?;
-    match serde_json::from_str::<BTreeMap<String, String>>(&text) {
-        Err(_) => {
-            let message =
-                "Invalid: write a JSON object of texts, such as {\"x-team\":\"research\"}";
+    let headers = named_values(&text);
+    let checked = headers.and_then(|headers| {
+        let mut all = headers.iter();
+        all.try_for_each(|(name, value)| fits(name, value))?;
+        Ok(lower_case(headers))
+    });
+    match checked {
+        Ok(headers) => Some(headers),
+        Err(message) => {
             body.refuse("headers", message);
             None
         }
-        Ok(headers) => {
-            let checked = headers
-                .iter()
-                .try_for_each(|(name, value)| fits(name, value));
-            match checked {
-                Ok(()) => Some(lower_case(headers)),
-                Err(message) => {
-                    body.refuse("headers", message);
-                    None
-                }
-            }
-        }
     }
+}
+
+fn named_values(text: &str) -> Result<BTreeMap<String, String>, String> {
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    let named = lines.map(|line| {
+        let (name, value) = line.split_once(':')?;
+        Some((name.trim().to_owned(), value.trim().to_owned()))
+    });
+    let named: Option<BTreeMap<_, _>> = match text.trim_start().starts_with('{') {
+        true => serde_json::from_str(text).ok(),
+        false => named.collect(),
+    };
+    named.ok_or_else(|| {
+        "Invalid: write a JSON object of texts, such as {\"x-team\":\"research\"}, or a line for each header, \
+         such as x-team: research"
+            .to_owned()
+    })
 }
 
 fn fits(name: &str, value: &str) -> Result<(), String> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ::api::{Envelope, SetSpendingLimit, SpendingLimit};
 use axum::extract::State;
+use http::StatusCode;
 use ledger::{Amount, Limit, Period, Strategy};
 
 use crate::app::App;
@@ -62,7 +63,7 @@ pub async fn get(
     params(("account_id" = String, Path, description = "32 hex characters")),
     request_body = SetSpendingLimit,
     responses(
-        (status = 200, description = "The limit as it is now", body = Envelope<SpendingLimit>),
+        (status = 201, description = "The limit as it is now", body = Envelope<SpendingLimit>),
         (status = 400, description = "Invalid", body = Envelope<Nothing>),
         (status = 401, description = "Not authenticated", body = Envelope<Nothing>),
         (status = 403, description = "Not allowed", body = Envelope<Nothing>),
@@ -73,7 +74,7 @@ pub async fn set(
     State(app): State<Arc<App>>,
     caller: Caller<Write>,
     mut body: Fields,
-) -> Result<Success<SpendingLimit>, ApiError> {
+) -> Result<(StatusCode, Success<SpendingLimit>), ApiError> {
     let cents = body.integer("amount", AMOUNT_MIN, AMOUNT_MAX);
     let period = body.choice("duration", &DURATIONS);
     let strategy = body.choice("strategy", &STRATEGIES);
@@ -90,7 +91,7 @@ pub async fn set(
         strategy,
     };
     let set = billing::set_spending_limit(&app, caller.account, limit).await?;
-    Ok(set.into())
+    Ok((StatusCode::CREATED, set.into()))
 }
 
 /// Removes the spending limit, where there is one.

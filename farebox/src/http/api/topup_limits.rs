@@ -57,10 +57,35 @@ pub async fn eligibility(
     State(app): State<Arc<App>>,
     caller: Caller<Read>,
 ) -> Success<TopupEligibility> {
+    eligibility_of(&app, caller)
+}
+
+/// The same by POST, as Cloudflare has it since 2026-11. A body may be left out, and says nothing.
+#[utoipa::path(
+    post,
+    path = "/client/v4/accounts/{account_id}/ai-gateway/billing/topup/eligibility",
+    operation_id = "aig-billing-check-topup-eligibility",
+    tag = "billing",
+    params(("account_id" = String, Path, description = "32 hex characters")),
+    responses(
+        (status = 200, description = "Whether, and why not", body = Envelope<TopupEligibility>),
+        (status = 401, description = "Not authenticated", body = Envelope<Nothing>),
+        (status = 403, description = "Not allowed", body = Envelope<Nothing>),
+    ),
+    security(("api_token" = []), ("api_email" = [], "api_key" = []))
+)]
+pub async fn check_eligibility(
+    State(app): State<Arc<App>>,
+    caller: Caller<Read>,
+) -> Success<TopupEligibility> {
+    eligibility_of(&app, caller)
+}
+
+fn eligibility_of(app: &App, caller: Caller<Read>) -> Success<TopupEligibility> {
     let manual_topup = ManualTopup {
         eligible: caller.lacks_write.is_none(),
         reasons: caller.lacks_write.into_iter().collect(),
-        limits: limits_of(&app),
+        limits: limits_of(app),
     };
     TopupEligibility { manual_topup }.into()
 }

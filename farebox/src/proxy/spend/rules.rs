@@ -66,7 +66,16 @@ fn split<'a>(rule: &'a SpendRule, call: &Facts<'_>) -> Option<Vec<(&'a str, Stri
     if !is_about {
         return None;
     }
+    let parts = [
+        ("model", rule.by_model, call.models[1]),
+        ("provider", rule.by_provider, call.provider),
+    ];
     let mut split = Vec::new();
+    for (name, is_split, value) in parts {
+        if is_split {
+            split.push((name, value.to_ascii_lowercase()));
+        }
+    }
     for (key, dimension) in &rule.metadata {
         let value = call.metadata.get(key).map(text)?;
         match dimension {

@@ -160,6 +160,12 @@ pub struct SpendRule {
     pub models: Option<Vec<String>>,
     /// Only calls to these providers; to any where there is none.
     pub providers: Option<Vec<String>>,
+    /// Whether each model has a limit of its own.
+    #[serde(default)]
+    pub by_model: bool,
+    /// Whether each provider has a limit of its own.
+    #[serde(default)]
+    pub by_provider: bool,
     /// What a call's metadata has to be like, by its key.
     pub metadata: BTreeMap<String, Dimension>,
 }

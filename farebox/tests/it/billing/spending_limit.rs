@@ -19,7 +19,7 @@ async fn set(app: &TestApp, body: Value) -> Answer {
 
 async fn limit(app: &TestApp, amount: i64, duration: &str, strategy: &str) {
     let body = json!({ "amount": amount, "duration": duration, "strategy": strategy });
-    assert_eq!(set(app, body).await.status, 200);
+    assert_eq!(set(app, body).await.status, 201);
 }
 
 async fn hold(app: &TestApp, amount: impl Into<Value>) -> Answer {

@@ -42,6 +42,7 @@ async fn what_is_for_one_hop_or_another_provider_reaches_none(app: &TestApp) {
     let request = to(app, "anthropic/v1/messages").header("x-api-key", "sk-ant-operator");
     let request = request
         .header("cf-aig-authorization", format!("Bearer {token}"))
+        .header("anthropic-version", "2023-06-01")
         .header("api-key", "azure-mine");
     let body = json!({"model": "claude-sonnet-4-5", "max_tokens": 20, "messages": asks("one")["messages"]});
     assert_eq!(send(request.json(&body)).await.status, 200);

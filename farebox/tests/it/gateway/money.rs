@@ -187,7 +187,7 @@ async fn the_accounts_own_limit_counts(app: &TestApp) {
         .json(body)
         .send()
         .await;
-    assert_eq!(set.status, 200, "{}", set.body);
+    assert_eq!(set.status, 201, "{}", set.body);
     spend(app, 999_000_000).await;
     // A thousandth of a dollar is left of the limit.
     let told = chat(app, &token, limited("one", 5000)).await;

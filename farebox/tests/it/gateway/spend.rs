@@ -447,7 +447,7 @@ async fn what_ends_otherwise_frees_its_rule(app: &TestApp) {
     let path = app.billing("spending-limit");
     let limit = json!({"amount": 100, "duration": "daily", "strategy": "fixed"});
     let request = app.request(Method::POST, &path).json(limit);
-    assert_eq!(request.send().await.status, 200);
+    assert_eq!(request.send().await.status, 201);
     let settings = json!({ "clamp_max_tokens": false });
     manage(app, Method::PATCH, "gateways/default", settings).await;
     let told = chat(app, &token, limited("one", 100_000)).await;

@@ -83,10 +83,20 @@ async fn headers_are_sealed(app: &TestApp) {
     let one = format!("{PROVIDERS}/{}", made["id"].as_str().unwrap());
     let named = send(app, Method::PATCH, &one, json!({ "name": "Other" })).await;
     assert_eq!(named.body["result"]["headers"], masked);
+    let lines = json!({ "headers": "X-Team: research\r\nx-key:  a:b \n" });
+    let named = send(app, Method::PATCH, &one, lines).await;
+    assert_eq!(
+        named.body["result"]["headers"],
+        r#"{"x-key":"****","x-team":"****"}"#
+    );
+    let found = custom_providers::find_by_slug(db, app.account, "one");
+    let opened = open_provider_headers(&app.app, &found.await.unwrap().unwrap()).unwrap();
+    assert_eq!(opened["x-key"].expose_secret(), "a:b");
     let none = send(app, Method::PATCH, &one, json!({ "headers": null })).await;
     assert_eq!(none.body["result"]["headers"], Value::Null);
     for (headers, fault) in [
         ("not json", "Invalid: write a JSON object"),
+        ("x-team: a\rx-other: b", "x-team has a value"),
         (r#"{"a":1}"#, "Invalid: write a JSON object"),
         (r#"{"a b":"1"}"#, "\"a b\" can't be the name"),
         (r#"{"Host":"x"}"#, "host can't be set"),
@@ -130,6 +140,10 @@ async fn what_is_not_public_is_refused(app: &TestApp) {
     let made = make(app, provider("one")).await;
     let one = format!("{PROVIDERS}/{}", made["id"].as_str().unwrap());
     for (base_url, why) in [
+        (
+            "https://1.1.1.1/v1\r\nx-evil: 1",
+            "write an address such as",
+        ),
         ("http://1.1.1.1", "write https://"),
         (
             "https://127.0.0.1:8080",

@@ -108,7 +108,17 @@ async fn rules_get_ids_of_their_own(app: &TestApp) {
         );
         assert_eq!(one["limit"], 5);
     }
-    assert_eq!(made.body["result"]["spend_limits"]["enabled"], false);
+    // Rules without `enabled` count; none at all, and rules that are switched off, don't.
+    assert_eq!(made.body["result"]["spend_limits"]["enabled"], true);
+    for (given, enabled) in [
+        (json!({ "rules": [] }), false),
+        (json!({}), false),
+        (json!({ "enabled": false, "rules": [rule.clone()] }), false),
+    ] {
+        let body = json!({ "spend_limits": given });
+        let set = send(app, Method::PATCH, "gateways/one", body).await;
+        assert_eq!(set.body["result"]["spend_limits"]["enabled"], enabled);
+    }
     // Sent back as they came, they are the same rules.
     let again = send(app, Method::PATCH, "gateways/one", limits(rules.clone())).await;
     assert_eq!(

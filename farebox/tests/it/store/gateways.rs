@@ -15,6 +15,8 @@ fn rule() -> SpendRule {
         technique: Technique::Sliding,
         models: Some(vec!["gpt-4o".to_owned()]),
         providers: None,
+        by_model: true,
+        by_provider: false,
         metadata: [("team".to_owned(), Dimension::Partition)].into(),
     }
 }

@@ -16,10 +16,13 @@ const VALUES_MAX: usize = 100;
 /// The longest window, in seconds: a year.
 const WINDOW_MAX: i64 = 366 * 24 * 3600;
 
+/// What a rule makes of a dimension: whether it splits by it.
+const MODES: &[(&str, bool)] = &[("partition", true), ("filter", false)];
+
 /// Takes the limits; `null` counts as absent.
 pub(super) fn take(body: &mut Fields, name: &str) -> Option<SpendLimits> {
     let mut limits = body.object(name)?;
-    let enabled = limits.optional_flag("enabled").unwrap_or(false);
+    let enabled = limits.optional_flag("enabled");
     let mut rules: Vec<SpendRule> = Vec::new();
     for mut rule in limits.objects("rules", RULES_MAX) {
         let taken = take_rule(&mut rule);
@@ -33,11 +36,15 @@ pub(super) fn take(body: &mut Fields, name: &str) -> Option<SpendLimits> {
         limits.leave(rule);
     }
     body.leave(limits);
+    // Cloudflare's default is false, with which rules would be accepted and never count.
+    let enabled = enabled.unwrap_or(!rules.is_empty());
     Some(SpendLimits { enabled, rules })
 }
 
 fn take_rule(rule: &mut Fields) -> SpendRule {
     rule.choice("limitType", &[("cost", ())]);
+    let (by_model, models) = split_or_only(rule, "model");
+    let (by_provider, providers) = split_or_only(rule, "provider");
     SpendRule {
         id: rule.text_up_to("id", 64).unwrap_or_else(ids::short),
         enabled: rule.optional_flag("enabled").unwrap_or(true),
@@ -46,8 +53,10 @@ fn take_rule(rule: &mut Fields) -> SpendRule {
         technique: rule
             .optional_choice("technique", Technique::NAMES)
             .unwrap_or(Technique::Sliding),
-        models: only(rule, "model"),
-        providers: only(rule, "provider"),
+        models,
+        providers,
+        by_model,
+        by_provider,
         metadata: metadata(rule),
     }
 }
@@ -72,12 +81,18 @@ fn limit(rule: &mut Fields) -> i64 {
     })
 }
 
-fn only(rule: &mut Fields, name: &str) -> Option<Vec<String>> {
-    let mut dimension = rule.object(name)?;
-    dimension.choice("mode", &[("filter", ())]);
-    let values = dimension.texts("values", VALUES_MAX);
+/// Whether each value has a limit of its own, and which values count if not all do.
+fn split_or_only(rule: &mut Fields, name: &str) -> (bool, Option<Vec<String>>) {
+    let Some(mut dimension) = rule.object(name) else {
+        return (false, None);
+    };
+    let taken = match dimension.choice("mode", MODES) {
+        Some(true) => (true, None),
+        Some(false) => (false, Some(dimension.texts("values", VALUES_MAX))),
+        None => (false, None),
+    };
     rule.leave(dimension);
-    Some(values)
+    taken
 }
 
 fn metadata(rule: &mut Fields) -> BTreeMap<String, Dimension> {
@@ -86,7 +101,7 @@ fn metadata(rule: &mut Fields) -> BTreeMap<String, Dimension> {
     };
     let mut dimensions = BTreeMap::new();
     for (key, mut dimension) in keys.all_objects() {
-        let is_partition = dimension.choice("mode", &[("partition", true), ("filter", false)]);
+        let is_partition = dimension.choice("mode", MODES);
         let taken = match is_partition {
             Some(false) => Dimension::Filter(dimension.texts("values", VALUES_MAX)),
             Some(true) | None => Dimension::Partition,

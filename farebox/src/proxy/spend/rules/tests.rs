@@ -42,6 +42,14 @@ const TABLE: &str = "
     provider=openai model=gpt-4o     | openai gpt-4o-mini                     | -
     provider=groq model=gpt-4o       | openai gpt-4o                          | -
 
+    # Each model or provider by itself. A model is counted by the name that its price goes by.
+    model                            | openai GPT-4o                          | model=gpt-4o
+    model                            | openai gpt-4o-2024-08-06~gpt-4o        | model=gpt-4o
+    provider                         | custom-own x                           | provider=custom-own
+    model provider meta.user         | openai gpt-4o user=ada                 | model=gpt-4o provider=openai user=ada
+    model provider=openai            | openai gpt-4o                          | model=gpt-4o
+    model provider=openai            | groq x                                 | -
+
     # Notes: all filters have to fit, and a call without the key is not counted.
     meta.plan=free,pro               | openai gpt-4o plan=pro                 | all
     meta.plan=free,pro               | openai gpt-4o plan=Pro                 | -
@@ -69,6 +77,8 @@ fn rule(words: &str) -> SpendRule {
         technique: Technique::Fixed,
         models: None,
         providers: None,
+        by_model: false,
+        by_provider: false,
         metadata: BTreeMap::new(),
     };
     for word in words.split_whitespace() {
@@ -77,6 +87,8 @@ fn rule(words: &str) -> SpendRule {
         match name {
             "any" => {}
             "off" => rule.enabled = false,
+            "model" if !word.contains('=') => rule.by_model = true,
+            "provider" if !word.contains('=') => rule.by_provider = true,
             "model" => rule.models = Some(values),
             "provider" => rule.providers = Some(values),
             note => {
