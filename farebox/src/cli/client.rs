@@ -118,7 +118,7 @@ async fn status(id: String, wait: Option<u64>, args: &ClientArgs) -> Result<(), 
     let answer = answer.map_err(Failure::new)?;
     print(&answer, args.json)?;
     if !args.json && answer.status == TopupStatus::Pending {
-        eprintln!("not paid yet: ask again, or use --wait");
+        super::out::complain(format_args!("not paid yet: ask again, or use --wait"));
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ pub(super) async fn run(args: &LedgerArgs) -> Result<ExitCode, Failure> {
         LedgerCommand::Export { format, output } => {
             let out: Box<dyn Write> = match output {
                 Some(path) => Box::new(File::create(path).map_err(Failure::new)?),
-                None => Box::new(io::stdout().lock()),
+                None => Box::new(super::out::stdout()),
             };
             export(&db, *format, BufWriter::new(out)).await?;
             Ok(ExitCode::SUCCESS)

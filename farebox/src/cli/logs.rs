@@ -93,7 +93,10 @@ async fn list(params: LogListParams, at: &AtArgs) -> Result<(), Failure> {
         println!("{}", line(log));
     }
     if list.result_info.has_more {
-        eprintln!("there are more: --page {}", list.result_info.page + 1);
+        super::out::complain(format_args!(
+            "there are more: --page {}",
+            list.result_info.page + 1
+        ));
     }
     Ok(())
 }
@@ -118,7 +121,7 @@ fn line(log: &Log) -> String {
 /// Writes a body as it is: with `--json` as a text in an object.
 fn write(body: &LogBody, json: bool) -> Result<(), Failure> {
     if !json {
-        let mut out = std::io::stdout().lock();
+        let mut out = super::out::stdout();
         let written = out.write_all(&body.bytes).and_then(|()| out.flush());
         return written.map_err(Failure::new);
     }

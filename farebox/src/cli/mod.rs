@@ -1,5 +1,8 @@
 //! The command line: every command defined and documented in one place, carried out in a file each.
 
+#[macro_use]
+mod out;
+
 mod admin;
 mod args;
 mod client;
@@ -28,6 +31,7 @@ mod spending_limit;
 mod topup_config;
 mod tour;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -60,7 +64,7 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(failure) => {
-            eprintln!("farebox: {failure}");
+            out::complain(format_args!("farebox: {failure}"));
             ExitCode::FAILURE
         }
     }
@@ -98,12 +102,9 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Logs(args) => logs::run(args).await?,
         Command::Config => print!("{}", crate::config::DEFAULTS),
         Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "farebox",
-                &mut std::io::stdout(),
-            );
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "farebox", &mut text);
+            out::stdout().write_all(&text).map_err(Failure::new)?;
         }
     }
     Ok(ExitCode::SUCCESS)

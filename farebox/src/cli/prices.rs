@@ -50,7 +50,7 @@ fn show(catalog: &Catalog, model: Option<&str>, at: Timestamp, json: bool) -> Re
 }
 
 fn print(value: &Value, text: &str, json: bool) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
+    let mut out = super::out::stdout();
     let written = match json {
         true => writeln!(out, "{value}"),
         false => out.write_all(text.as_bytes()),

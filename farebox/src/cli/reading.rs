@@ -68,7 +68,10 @@ pub(super) async fn invoices(args: InvoicesArgs) -> Result<(), Failure> {
         );
     }
     if history.pagination.has_more {
-        eprintln!("there are more: --page {}", history.pagination.page + 1);
+        super::out::complain(format_args!(
+            "there are more: --page {}",
+            history.pagination.page + 1
+        ));
     }
     Ok(())
 }
@@ -104,7 +107,7 @@ pub(super) async fn transactions(args: TransactionsArgs) -> Result<(), Failure> 
         per_page: Some(PER_PAGE),
         cursor: None,
     };
-    let mut out = std::io::stdout().lock();
+    let mut out = super::out::stdout();
     loop {
         let asked = client.ai_gateway().billing().transactions(params.clone());
         let page = asked.await.map_err(Failure::new)?;

@@ -8,6 +8,7 @@ mod models;
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -497,5 +498,30 @@ async fn the_most_talkative_log_tells_no_secret() {
     ];
     for (what, secret) in secrets {
         assert!(!log.contains(secret), "a {what} is in the log");
+    }
+}
+
+/// As `farebox completions bash | head` does, when `head` has read enough.
+#[test]
+fn a_reader_that_leaves_ends_a_command_quietly() {
+    let (_dir, variables) = fresh();
+    for args in [
+        &["completions", "bash"][..],
+        &["config"],
+        &["prices", "show"],
+        &["prices", "show", "--json"],
+    ] {
+        let mut command = process::command(args, &variables);
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // Nobody reads a byte of it.
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let (_, error) = texts(&output);
+        assert_eq!(
+            (output.status.code(), error.as_str()),
+            (Some(0), ""),
+            "{args:?}"
+        );
     }
 }
