@@ -32,14 +32,6 @@ def user(text):
     return [{"role": "user", "content": text}]
 
 
-def told_by_openai(refused):
-    """What a refusal says. The gateway's `error` is a list, as Cloudflare's is: this SDK keeps it in `body` and, other
-    than of its provider's own errors, puts no message into its text.
-    """
-    (error,) = refused.value.body
-    return error["message"]
-
-
 class TestOpenAI:
     @pytest.fixture(params=["/v1", ""], ids=["v1", "bare"])
     def gpt(self, sdks, farebox, request):
@@ -106,7 +98,7 @@ class TestOpenAI:
     def test_a_refusal_is_the_sdks_own_error(self, gpt, costs):
         with pytest.raises(openai.BadRequestError) as refused:
             gpt.chat.completions.create(model="unheard-of", messages=user(PROMPT))
-        assert "unheard-of" in told_by_openai(refused)
+        assert "unheard-of" in str(refused.value)
         with pytest.raises(openai.RateLimitError):
             gpt.chat.completions.create(model=GPT, messages=user("a [sandbox status=429]"))
         costs(0)
@@ -119,7 +111,7 @@ class TestOpenAI:
         ]:
             with pytest.raises(error) as refused:
                 sdks.openai(token).chat.completions.create(model=GPT, messages=user(PROMPT))
-            assert words in told_by_openai(refused)
+            assert words in str(refused.value)
         assert provider.control("requests")["requests"] == []
 
 
@@ -264,7 +256,7 @@ class TestEveryProviderInOpenAIsFormat:
         assert refused.value.body["message"]
         with pytest.raises(openai.BadRequestError) as refused:
             client.chat.completions.create(model=f"{model}-unheard-of/x", messages=user(PROMPT))
-        assert told_by_openai(refused)
+        assert refused.value.body["message"] in str(refused.value)
         costs(0)
 
 
@@ -289,6 +281,46 @@ class TestBesideTheManagementApi:
         costs(0)
 
 
+class TestModels:
+    """Only what this token may call here and now, with its price."""
+
+    @pytest.mark.parametrize("way", ["openai", "compat", "ai"])
+    def test_openai(self, sdks, farebox, way):
+        client = getattr(sdks, way)(farebox.runner)
+        name = GPT if way == "openai" else f"openai/{GPT}"
+        listed = {model.id: model for model in client.models.list()}
+        assert listed[name].prices["input"] == {"price": 2.5, "per": "million"}
+        assert listed[name].max_output_tokens == 16_384
+        assert client.models.retrieve(name) == listed[name]
+        with pytest.raises(openai.NotFoundError, match="unheard-of"):
+            client.models.retrieve("unheard-of")
+
+    @pytest.mark.parametrize("beside_the_api", [False, True])
+    def test_anthropic(self, sdks, farebox, beside_the_api):
+        client = sdks.anthropic(farebox.runner, beside_the_api)
+        name = f"anthropic/{CLAUDE}" if beside_the_api else CLAUDE
+        listed = [model.id for model in client.models.list(limit=2)]
+        assert name in listed and len(set(listed)) == len(listed) > 2
+        assert client.models.retrieve(name).prices["output"] == {"price": 15, "per": "million"}
+        with pytest.raises(anthropic.NotFoundError, match="unheard-of"):
+            client.models.retrieve("unheard-of")
+
+    def test_google(self, sdks, farebox):
+        client = sdks.google(farebox.runner)
+        listed = [model.name for model in client.models.list(config={"page_size": 2})]
+        assert f"models/{GEMINI}" in listed and len(set(listed)) == len(listed) > 2
+        one = client.models.get(model=GEMINI)
+        assert "generateContent" in one.supported_actions and one.output_token_limit == 65_536
+        with pytest.raises(genai.errors.ClientError, match="unheard-of"):
+            client.models.get(model="unheard-of")
+
+
+def test_a_wrong_base_url_is_told_the_right_one(sdks, farebox):
+    client = sdks._openai(farebox.runner, f"{farebox.url}/v1")
+    with pytest.raises(openai.NotFoundError, match="{account_id}/{gateway_id}/compat"):
+        client.chat.completions.create(model=GPT, messages=user(PROMPT))
+
+
 class TestCompat:
     def test_models(self, sdks, farebox):
         names = [model.id for model in sdks.compat(farebox.runner).models.list()]
@@ -309,7 +341,7 @@ def test_an_account_without_credit_is_told_to_top_up(sdks, farebox, provider):
     provider.control("requests", method="DELETE")
     with pytest.raises(openai.APIStatusError) as refused:
         sdks.openai(token).chat.completions.create(model=GPT, messages=user(PROMPT))
-    assert refused.value.status_code == 402 and "Top up" in told_by_openai(refused)
+    assert refused.value.status_code == 402 and "Top up" in str(refused.value)
     with pytest.raises(anthropic.APIStatusError, match="Top up") as refused:
         sdks.anthropic(token).messages.create(model=CLAUDE, max_tokens=9, messages=user(PROMPT))
     assert refused.value.status_code == 402

@@ -15,6 +15,7 @@ pub mod explanation;
 mod holds;
 mod invoices;
 mod kept;
+mod offers;
 mod payment_methods;
 mod preview;
 mod reconcile;
@@ -43,6 +44,7 @@ pub use holds::{
     void_hold,
 };
 pub use invoices::{InvoicePage, invoice_history};
+pub use offers::{Above, Offer, UnitPrice, offers};
 pub use payment_methods::{
     Removed, payment_methods, remove_payment_method, set_default_payment_method,
 };

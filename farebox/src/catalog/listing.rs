@@ -43,6 +43,23 @@ impl Catalog {
         models
     }
 
+    /// The names by which a provider's model is called: its id, and the others that are no patterns, but for those
+    /// that mean another model.
+    pub fn called<'a>(
+        &'a self,
+        provider: &'a str,
+        model: &'a Model,
+    ) -> impl Iterator<Item = String> + 'a {
+        let exact = |name: &&String| !name.contains(['*', '#', '!']);
+        let others = model.names.iter().filter(exact);
+        let names: BTreeSet<&String> = [&model.id].into_iter().chain(others).collect();
+        let means = |name: &&String| {
+            let found = self.lookup(provider, name);
+            found.is_some_and(|found| found.id == model.id)
+        };
+        names.into_iter().filter(means).cloned()
+    }
+
     /// Providers whose lists are looked into for what this one's doesn't have.
     pub fn also(&self, provider: &str) -> Vec<String> {
         let also = self.lists(provider).flat_map(|list| list.also.clone());

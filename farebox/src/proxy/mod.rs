@@ -119,6 +119,16 @@ fn identity(call: &Call) -> Identity {
     Identity::of(call, route.as_ref().map(|route| route.model.as_str()))
 }
 
+/// Whether a call would be paid from credit.
+///
+/// # Errors
+/// If there is no key that it may use.
+pub async fn is_prepaid(app: &App, call: &Call) -> Result<bool, ProxyError> {
+    let key = credential::choose(app, call).await;
+    key.map(|key| key.is_operators())
+        .map_err(|error| error.of(Identity::of(call, None)))
+}
+
 /// From the call to its settlement.
 async fn drive(app: &Arc<App>, call: Arc<Call>, reply: Reply) {
     let _under_way = app.store.db.call_begins();

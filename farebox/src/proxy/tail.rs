@@ -10,6 +10,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TE, TRAILER};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ledger::Amount;
 use tokio::sync::oneshot;
+use wire::Api;
 
 use crate::proxy::Prepared;
 use crate::proxy::call::Call;
@@ -51,7 +52,8 @@ impl Tail {
             // Only a body of a length that is not known has trailers.
             headers.remove(CONTENT_LENGTH);
         }
-        let comments = is_paid && prepared.call.wishes.stream_cost && is_event_stream(headers);
+        let wants = prepared.call.wishes.stream_cost && takes_comments(prepared);
+        let comments = is_paid && wants && is_event_stream(headers);
         if comments {
             headers.remove(CONTENT_LENGTH);
         }
@@ -117,6 +119,13 @@ fn takes_trailers(call: &Call) -> bool {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','));
     words.any(|word| word.trim().eq_ignore_ascii_case("trailers"))
+}
+
+/// Whether the client's SDK skips comments, as the specification of server-sent events has it. google-genai 3.6.1
+/// raises on every line of Gemini's streams that is no `data:`.
+fn takes_comments(prepared: &Prepared) -> bool {
+    let api = prepared.route.as_ref().map(|route| route.endpoint.api);
+    prepared.call.translation.is_some() || api != Some(Api::Generate)
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {

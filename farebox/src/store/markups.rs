@@ -94,6 +94,33 @@ pub async fn list(db: &Db) -> Result<Vec<Markup>, StoreError> {
     db.query(&sql, &[]).await?.into_iter().map(markup).collect()
 }
 
+/// Everybody's markups and those of one account.
+#[derive(Clone, Debug)]
+pub struct Markups(Vec<Markup>);
+
+/// What an account's calls have, to any model.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn of(db: &Db, account: AccountId) -> Result<Markups, StoreError> {
+    let sql = format!("{SELECT} WHERE account_id IN ($1, '')");
+    let found = db.query(&sql, &[account.to_string().into()]).await?;
+    let found: Result<_, _> = found.into_iter().map(markup).collect();
+    found.map(Markups)
+}
+
+impl Markups {
+    /// The one that counts for a model.
+    pub fn nearest(&self, provider: &str, model: &str) -> Option<&Markup> {
+        let whole = format!("{provider}/{model}");
+        let scopes = [whole.as_str(), provider, ""];
+        let fitting = self.0.iter();
+        fitting
+            .filter(|markup| scopes.contains(&markup.scope.as_str()))
+            .max_by_key(|markup| nearness(markup))
+    }
+}
+
 /// All that a call of this account to this model may have: [`nearest`] chooses.
 pub(super) fn for_call(account: AccountId, provider: &str, model: &str) -> Query<'static> {
     Query {
@@ -110,7 +137,10 @@ pub(super) fn for_call(account: AccountId, provider: &str, model: &str) -> Query
 /// for all.
 pub(super) fn nearest(found: Vec<Row>) -> Result<Option<Markup>, StoreError> {
     let found: Vec<_> = found.into_iter().map(markup).collect::<Result<_, _>>()?;
-    // A scope that goes further in the same words is longer.
-    let nearness = |markup: &Markup| (markup.account.is_some(), markup.scope.len());
     Ok(found.into_iter().max_by_key(nearness))
+}
+
+/// A scope that goes further in the same words is longer.
+fn nearness(markup: &Markup) -> (bool, usize) {
+    (markup.account.is_some(), markup.scope.len())
 }

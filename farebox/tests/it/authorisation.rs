@@ -288,12 +288,27 @@ const ROUTES: &[(&str, &str, Guard)] = &[
     ),
     (
         "post",
+        "/client/v4/accounts/{account_id}/ai/run/{model}",
+        Guard::Run,
+    ),
+    (
+        "post",
         "/client/v4/accounts/{account_id}/ai/v1/chat/completions",
         Guard::Run,
     ),
     (
         "post",
         "/client/v4/accounts/{account_id}/ai/v1/messages",
+        Guard::Run,
+    ),
+    (
+        "get",
+        "/client/v4/accounts/{account_id}/ai/v1/models",
+        Guard::Run,
+    ),
+    (
+        "get",
+        "/client/v4/accounts/{account_id}/ai/v1/models/{id}",
         Guard::Run,
     ),
     (
@@ -398,6 +413,8 @@ async fn every_route_refuses_strangers(app: &TestApp) {
             let expected = match (guard, *whose) {
                 (Guard::Open, _) => (200, None),
                 (Guard::Signature, _) => (400, Some(8009)),
+                (Guard::Run, "a runner's") if path.ends_with("/models") => (200, None),
+                (Guard::Run, "a runner's") if *method == "get" => (404, Some(7003)),
                 // Who may call is told what is wrong with the body.
                 (Guard::Run, "a runner's") => (400, Some(2019)),
                 (Guard::Run, "a reader's") => (403, Some(2009)),

@@ -6,11 +6,12 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::header::RETRY_AFTER;
+use http::header::{ACCEPT_ENCODING, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::http::gateway::body;
 use crate::http::gateway::dialect::Dialect;
 use crate::http::gateway::upgrade;
 use crate::ids::LogId;
@@ -41,6 +42,9 @@ impl IntoResponse for ProxyError {
         }
         if let Some(identity) = &self.identity {
             identity.tell(headers);
+        }
+        if self.code == codes::ENCODING {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(body::CODINGS));
         }
         response.extensions_mut().insert(self);
         response

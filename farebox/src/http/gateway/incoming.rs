@@ -3,16 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::Body;
 use axum::extract::Request;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use ledger::{AccountId, Timestamp};
 
 use crate::app::App;
 use crate::catalog::{self, Provider};
 use crate::gateways;
+use crate::http::gateway::body;
 use crate::http::gateway::runner::{self, Runner};
 use crate::http::gateway::{upgrade, wishes};
 use crate::ids::LogId;
@@ -77,7 +76,8 @@ impl Incoming {
         if upgrade::is_requested(request.headers()) {
             return Err(upgrade::refused());
         }
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        let body = body::read(app, &mut parts.headers, body).await?;
         Ok(Self {
             id: LogId::new(at),
             at,
@@ -87,7 +87,7 @@ impl Incoming {
             has_keys: runner.has_keys,
             caller: runner.name,
             headers: parts.headers,
-            body: read_body(app, body).await?,
+            body,
         })
     }
 
@@ -211,16 +211,5 @@ pub fn passed_path(provider: &Provider, path: &str) -> String {
     match kept.is_empty() {
         true => below.to_owned(),
         false => format!("{below}?{}", kept.join("&")),
-    }
-}
-
-async fn read_body(app: &App, body: Body) -> Result<Bytes, ProxyError> {
-    let max = app.config.gateway.body_limit_bytes;
-    match Limited::new(body, max).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large(max)),
-        Err(_) => Err(bad_format(
-            "The request's body ended before it was complete.",
-        )),
     }
 }

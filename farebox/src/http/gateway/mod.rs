@@ -4,12 +4,14 @@
 //! Nothing about money or providers is decided in here.
 
 mod answer;
+mod body;
 mod compat;
 pub mod cors;
 mod dialect;
 mod error;
 mod incoming;
 pub mod lost;
+pub mod models;
 mod named;
 mod native;
 pub mod rest;
@@ -56,14 +58,18 @@ pub fn routes() -> Router<Arc<App>> {
         .route(UNIVERSAL, post(universal::call))
         .route(&compat("chat/completions"), post(compat::chat))
         .route(&compat("embeddings"), post(compat::embeddings))
-        .route(&compat("models"), get(compat::models))
+        .route(&compat("models"), get(models::compat))
+        .route(&compat("models/{*id}"), get(models::compat))
         .route(&rest("v1/chat/completions"), post(rest::chat))
         .route(
             &rest("v1/responses"),
             post(rest::responses).get(rest::responses_socket),
         )
         .route(&rest("v1/messages"), post(rest::messages))
+        .route(&rest("v1/models"), get(models::rest))
+        .route(&rest("v1/models/{*id}"), get(models::rest_one))
         .route(&rest("run"), post(run::run))
+        .route(&rest("run/{*model}"), post(run::run_named))
 }
 
 /// Whether a path is one of a call's.

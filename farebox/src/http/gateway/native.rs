@@ -11,11 +11,12 @@ use crate::catalog;
 use crate::gateways;
 use crate::http::gateway::answer::render;
 use crate::http::gateway::incoming::{self, Incoming, Sent};
+use crate::http::gateway::models;
 use crate::http::gateway::runner::Runner;
 use crate::http::gateway::socket::{self, Place};
 use crate::proxy::{self, Call, ProxyError};
 
-/// Makes the call.
+/// Makes the call. A list of models is answered here, unless the caller's own key is for the provider's.
 pub async fn call(
     State(app): State<Arc<App>>,
     runner: Runner,
@@ -25,6 +26,11 @@ pub async fn call(
         return socket::open(&app, &runner, place, request);
     }
     let call = read(&app, runner, request).await?;
+    if let Some(asked) = models::asked_natively(&call)
+        && proxy::is_prepaid(&app, &call).await?
+    {
+        return models::native(&app, &call, &asked).await;
+    }
     proxy::make(&app, call).await.map(render)
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{RawPathParams, Request, State};
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -85,6 +85,46 @@ pub async fn run(
         .map(|answer| wrapped(render(answer)))
 }
 
+/// The same with the model in the path and the input as the body, as Cloudflare's SDKs call it.
+#[utoipa::path(
+    post,
+    path = "/client/v4/accounts/{account_id}/ai/run/{model}",
+    operation_id = "ai-run-model",
+    tag = "models",
+    params(
+        ("account_id" = String, Path, description = "32 hex characters"),
+        ("model" = String, Path, description = "`author/model`; its slashes may be escaped"),
+        ("cf-aig-gateway-id" = Option<String>, Header, description = "The gateway's id; `default` without it"),
+    ),
+    request_body(content = serde_json::Value, description = "A chat in the format of the model's own provider"),
+    responses(
+        (status = 200, description = "The provider's answer in the envelope, or the events of its stream as they are", body = serde_json::Value),
+        (status = 400, description = "It can't be read, or asks for what the provider doesn't have", body = serde_json::Value),
+        (status = 401, description = "Not authenticated", body = serde_json::Value),
+        (status = 402, description = "Less credit is available than the call needs", body = serde_json::Value),
+        (status = 403, description = "Not allowed", body = serde_json::Value),
+        (status = 429, description = "A limit would be passed", body = serde_json::Value),
+        (status = 502, description = "The provider gave no answer", body = serde_json::Value),
+    ),
+    security(("api_token" = []))
+)]
+pub async fn run_named(
+    State(app): State<Arc<App>>,
+    AccountRunner(runner): AccountRunner,
+    params: RawPathParams,
+    request: Request,
+) -> Result<Response, ProxyError> {
+    let model = params.iter().find(|(name, _)| *name == "model");
+    let model = model.map_or_else(String::new, |(_, model)| model.to_owned());
+    let incoming = Incoming::read(&app, runner, request).await?;
+    let body = incoming.body.clone();
+    let input = std::str::from_utf8(&body).map_err(|error| bad_format(error.to_string()))?;
+    let call = call(&app, incoming, Some(&model), input).await?;
+    proxy::make(&app, call)
+        .await
+        .map(|answer| wrapped(render(answer)))
+}
+
 async fn read(app: &App, incoming: Incoming) -> Result<Call, ProxyError> {
     let body = incoming.body.clone();
     let run: Run<'_> =
@@ -95,10 +135,20 @@ async fn read(app: &App, incoming: Incoming) -> Result<Call, ProxyError> {
              answer, or take it as a stream with input.stream";
         return Err(bad_format(message));
     }
-    let input: Input = serde_json::from_str(run.input.get())
-        .map_err(|error| bad_format(format!("input: {error}")))?;
-    let named = Named::find(app, &incoming, run.model.as_deref()).await?;
-    let sent = sent(&named, run.input.get(), input.stream == Some(true))?;
+    call(app, incoming, run.model.as_deref(), run.input.get()).await
+}
+
+/// The call of a model with this input.
+async fn call(
+    app: &App,
+    incoming: Incoming,
+    model: Option<&str>,
+    input: &str,
+) -> Result<Call, ProxyError> {
+    let read: Input =
+        serde_json::from_str(input).map_err(|error| bad_format(format!("input: {error}")))?;
+    let named = Named::find(app, &incoming, model).await?;
+    let sent = sent(&named, input, read.stream == Some(true))?;
     named.call(incoming, sent)
 }
 

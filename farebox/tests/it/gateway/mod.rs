@@ -11,6 +11,7 @@ use crate::app::{TestApp, http_client};
 
 mod bills;
 mod cache;
+mod clients;
 mod compat;
 mod cost;
 mod custom;
