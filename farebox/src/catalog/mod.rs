@@ -70,12 +70,11 @@ pub struct Catalog {
     is_in_dollars: bool,
 }
 
-/// There is no price, so that a call can't be paid for in advance.
+/// There is no price, so prepaid credit can't pay for a call.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "there is no price for {provider}/{model}{}: whoever runs this Farebox can add one to the file \
-     that [prices] file names, by hand or with `farebox prices import`; a call with a provider key of \
-     your own needs none",
+    "there is no price for {provider}/{model}{}. The operator can add one to the file that [prices] file \
+     names, by hand or with `farebox prices import`. With your own provider key a call needs no price.",
     .why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default()
 )]
 pub struct Unpriced {

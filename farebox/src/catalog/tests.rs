@@ -127,9 +127,8 @@ fn what_has_no_price_says_how_to_add_one() {
     let unknown = catalog.find("openai", "GPT-9").unwrap_err();
     assert_eq!(
         unknown.to_string(),
-        "there is no price for openai/GPT-9: whoever runs this Farebox can add one to the file that \
-         [prices] file names, by hand or with `farebox prices import`; a call with a provider key of your \
-         own needs none"
+        "there is no price for openai/GPT-9. The operator can add one to the file that [prices] file \
+         names, by hand or with `farebox prices import`. With your own provider key a call needs no price."
     );
     let left_out = catalog.find("deepseek", "deepseek-chat").unwrap_err();
     assert!(

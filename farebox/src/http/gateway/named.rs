@@ -73,7 +73,7 @@ impl Named {
         let parts = name.and_then(|name| name.split_once('/'));
         let parts = parts.filter(|(provider, model)| !provider.is_empty() && !model.is_empty());
         let (provider, model) = parts.ok_or_else(|| {
-            bad_format("model must be {provider}/{model}, as in openai/gpt-4o-mini")
+            bad_format("model must be {provider}/{model}, such as openai/gpt-4o-mini.")
         })?;
         Ok(Self {
             target: incoming::target(app, incoming.account, provider).await?,
@@ -121,7 +121,7 @@ impl Named {
 
     fn has_no(&self, format: Format) -> ProxyError {
         bad_format(format!(
-            "{} has no {} here: call it at its own path, /v1/{{account_id}}/{{gateway_id}}/{}/…",
+            "{} has no {} in this format. Call it on its own path, /v1/{{account_id}}/{{gateway_id}}/{}/….",
             self.target.slug,
             format.endpoint(),
             self.target.slug

@@ -131,8 +131,8 @@ async fn read(app: &App, incoming: Incoming) -> Result<Call, ProxyError> {
         serde_json::from_slice(&body).map_err(|error| bad_format(error.to_string()))?;
     let options = run.options.unwrap_or_default();
     if options.background || options.webhook_url.is_some() || options.webhook_format.is_some() {
-        let message = "options.background and its webhook can't be had here: leave them out and wait for the \
-             answer, or take it as a stream with input.stream";
+        let message = "options.background and its webhook are not available. Leave them out and wait for the \
+             answer, or stream it with input.stream.";
         return Err(bad_format(message));
     }
     call(app, incoming, run.model.as_deref(), run.input.get()).await

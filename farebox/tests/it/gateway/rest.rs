@@ -78,7 +78,7 @@ async fn responses_and_messages_of_who_has_them(app: &TestApp) {
     ] {
         let told = ask(app, &token, path, says(model, "one")).await;
         assert_eq!((told.status.as_u16(), told.code()), (400, 2019), "{model}");
-        assert!(told.text.contains("at its own path"), "{}", told.text);
+        assert!(told.text.contains("on its own path"), "{}", told.text);
     }
     assert_eq!(app.provider.requests().len(), asked);
 }

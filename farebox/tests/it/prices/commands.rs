@@ -132,7 +132,7 @@ async fn prices_are_shown() {
     assert_eq!(json["rates"]["input"]["price"], "5 >200000:10");
     let error = here.refused(&["prices", "show", "openai/gpt-9"]).await;
     assert!(
-        error.starts_with("farebox: there is no price for openai/gpt-9: "),
+        error.starts_with("farebox: there is no price for openai/gpt-9. "),
         "{error}"
     );
     let error = here.refused(&["prices", "show", "nobody"]).await;

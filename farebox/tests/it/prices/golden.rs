@@ -210,7 +210,7 @@ fn others() {
 fn what_is_not_known_is_refused() {
     check(
         "
-        openai/gpt-9  input=1                                 | there is no price for openai/gpt-9: whoever runs
+        openai/gpt-9  input=1                                 | there is no price for openai/gpt-9. The operator
         openai/gpt-4o-audio-preview  input=1                  | no price of its sound
         openai/gpt-4o  service_tier=scale  input=1            | none for calls with service_tier \"scale\"
         anthropic/claude-fable-5-2  inference_geo=eu  input=1 | none for calls with inference_geo \"eu\"
