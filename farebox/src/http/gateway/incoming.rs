@@ -96,7 +96,8 @@ impl Incoming {
     /// # Errors
     /// [`codes::BAD_FORMAT`] where it is none.
     pub fn text(&self) -> Result<&str, ProxyError> {
-        std::str::from_utf8(&self.body).map_err(|_| bad_format("The request's body must be text in UTF-8."))
+        std::str::from_utf8(&self.body)
+            .map_err(|_| bad_format("The request's body must be text in UTF-8."))
     }
 
     /// The call that it makes.
