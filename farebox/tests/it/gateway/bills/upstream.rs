@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
 /// An answer.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub struct Upstream {
     pub url: String,
     next: Arc<Mutex<Option<Said>>>,
     asked: Arc<Mutex<Vec<String>>>,
+    /// Ends with the value.
+    _tasks: JoinSet<()>,
 }
 
 impl Upstream {
@@ -28,20 +31,21 @@ impl Upstream {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let next = Arc::new(Mutex::new(None));
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let upstream = Self {
-            url,
-            next: next.clone(),
-            asked: asked.clone(),
-        };
-        tokio::task::spawn(async move {
+        let (said, heard) = (next.clone(), asked.clone());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let (next, asked) = (next.clone(), asked.clone());
-                tokio::task::spawn(async move {
-                    answer(stream, &next, &asked).await;
-                });
+                let (said, heard) = (said.clone(), heard.clone());
+                connections.spawn(async move { answer(stream, &said, &heard).await });
             }
         });
-        upstream
+        Self {
+            url,
+            next,
+            asked,
+            _tasks: tasks,
+        }
     }
 
     /// What the next request is answered with.
