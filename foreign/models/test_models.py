@@ -301,7 +301,9 @@ class TestModels:
         name = f"anthropic/{CLAUDE}" if beside_the_api else CLAUDE
         listed = [model.id for model in client.models.list(limit=2)]
         assert name in listed and len(set(listed)) == len(listed) > 2
-        assert client.models.retrieve(name).prices["output"] == {"price": 15, "per": "million"}
+        output = client.models.retrieve(name).prices["output"]
+        assert (output["price"], output["per"]) == (15, "million")
+        assert output["above"] == [{"input_tokens": 200_000, "price": 22.5}]
         with pytest.raises(anthropic.NotFoundError, match="unheard-of"):
             client.models.retrieve("unheard-of")
 
