@@ -30,7 +30,9 @@ class Provider:
 
     def plays(self, heading, agent):
         """Has the provider play the agent's task in the conversations that are held in its directory."""
-        steps = tasks.steps(heading, f"{agent.project}/hello.txt")
+        self.plays_steps(agent, tasks.steps(heading, f"{agent.project}/hello.txt"))
+
+    def plays_steps(self, agent, steps):
         fault = {"contains": str(agent.project), "times": 1000, "behaviour": {"steps": steps}}
         self.control("faults", fault)
 
@@ -83,6 +85,19 @@ def test_eight_at_once_are_all_answered(farebox, plays, tmp_path):
         assert run.file() == tasks.CHANGED, run.printed
     assert {model_of(request) for request in plays.answered()} == {"claude-opus-4-8", "claude-sonnet-5"}
     is_charged_as_counted(customer, plays, 100_000)
+
+
+def test_a_search_of_the_providers_own_is_charged_too(farebox, plays, tmp_path):
+    """Claude Code's WebSearch is a call of its own, in which Anthropic searches."""
+    customer = Customer(farebox, FOR_A_TASK)
+    agent = Agent("Claude Code", customer, tmp_path, " --allowedTools WebSearch")
+    searches = {"web_searches": 2, "text": "There are two pages."}
+    plays.control("faults", {"contains": "web_search_20", "times": 9, "behaviour": searches})
+    plays.plays_steps(agent, [{"calls": [tasks.call("WebSearch", query="prepaid gateways")]}, {"calls": []}])
+    run = agent.runs()
+    assert run.status == 0, run.printed
+    assert [request["usage"]["web_searches"] for request in plays.answered()] == [0, 2, 0]
+    is_charged_as_counted(customer, plays, FOR_A_TASK)
 
 
 @pytest.mark.parametrize("heading", AGENTS)

@@ -55,7 +55,7 @@ pub(crate) fn body(route: &Route, headers: &HeaderMap, bytes: &[u8]) -> Result<V
 pub(crate) fn ask(request: &Request<'_>) -> Result<Ask, Refusal> {
     match request.route.api {
         Api::Chat => openai::chat::ask(request),
-        Api::Responses => openai::responses::ask(request),
+        Api::Responses | Api::Compact | Api::CountResponses => openai::responses::ask(request),
         Api::Embeddings => openai::embeddings::ask(request),
         Api::Images => openai::images::ask(request),
         Api::Speech => openai::audio::ask_speech(request),
@@ -78,6 +78,10 @@ pub(crate) fn content(request: &Request<'_>, ask: &Ask, behaviour: &Behaviour) -
     match request.route.api {
         Api::Chat => openai::chat::content(request, ask, behaviour),
         Api::Responses => openai::responses::content(request, ask, behaviour),
+        Api::Compact => openai::compaction::content(request, ask, behaviour),
+        Api::CountResponses => Content::json(&json!({
+            "object": "response.input_tokens", "input_tokens": counted(ask, behaviour),
+        })),
         Api::Embeddings => openai::embeddings::content(request, ask, behaviour),
         Api::Images => openai::images::content(request, ask, behaviour),
         Api::Speech => openai::audio::speech(request, ask, behaviour),

@@ -16,6 +16,10 @@ pub(crate) enum Dialect {
 pub(crate) enum Api {
     Chat,
     Responses,
+    /// A conversation, made shorter.
+    Compact,
+    /// The input tokens of a response.
+    CountResponses,
     Embeddings,
     Images,
     Speech,
@@ -50,6 +54,12 @@ pub(crate) struct Route {
 const ENDINGS: &[(&str, Api, Dialect)] = &[
     ("/chat/completions", Api::Chat, Dialect::OpenAi),
     ("/responses", Api::Responses, Dialect::OpenAi),
+    ("/responses/compact", Api::Compact, Dialect::OpenAi),
+    (
+        "/responses/input_tokens",
+        Api::CountResponses,
+        Dialect::OpenAi,
+    ),
     ("/embeddings", Api::Embeddings, Dialect::OpenAi),
     ("/images/generations", Api::Images, Dialect::OpenAi),
     ("/audio/speech", Api::Speech, Dialect::OpenAi),
@@ -149,6 +159,8 @@ mod tests {
             ("/openai/v1/chat/completions", Some(Api::Chat)),
             ("/chat/completions", Some(Api::Chat)),
             ("/v1beta/openai/chat/completions", Some(Api::Chat)),
+            ("/v1/responses/compact", Some(Api::Compact)),
+            ("/v1/responses/input_tokens", Some(Api::CountResponses)),
             ("/v1/messages", Some(Api::Messages)),
             ("/v1/messages/count_tokens", Some(Api::CountMessages)),
             ("/v1/audio/transcriptions", Some(Api::Transcription)),

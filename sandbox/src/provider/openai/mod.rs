@@ -2,6 +2,7 @@
 
 pub(crate) mod audio;
 pub(crate) mod chat;
+pub(crate) mod compaction;
 pub(crate) mod embeddings;
 mod flavour;
 pub(crate) mod images;

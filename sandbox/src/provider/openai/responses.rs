@@ -249,7 +249,7 @@ fn part(text: &str) -> Value {
     json!({ "type": "output_text", "text": text, "annotations": [], "logprobs": [] })
 }
 
-fn usage(tokens: &Tokens) -> Value {
+pub(super) fn usage(tokens: &Tokens) -> Value {
     json!({
         "input_tokens": tokens.input,
         "input_tokens_details": {

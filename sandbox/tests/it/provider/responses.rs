@@ -131,3 +131,30 @@ async fn a_function_is_called() {
     assert_eq!(arguments, "{\"city\":\"text\"}");
     assert_eq!(kinds(&events).last(), Some(&"response.completed"));
 }
+
+#[tokio::test]
+async fn a_conversation_is_made_shorter_and_counted() {
+    let app = start().await;
+    let input = json!([
+        { "role": "user", "content": "one two" }, { "role": "assistant", "content": "three" },
+    ]);
+    let body = json!({ "model": "gpt-5", "input": input });
+    let compact = app.post("/v1/responses/compact", body.clone()).await.ok();
+    assert_eq!(compact["object"], "response.compaction");
+    assert_eq!(compact["output"][0], input[0]);
+    assert_eq!(compact["output"][1]["type"], "compaction");
+    assert_eq!(compact["output"].as_array().unwrap().len(), 2);
+    assert_eq!(compact["usage"]["input_tokens"], 3);
+    let counted = app.post("/v1/responses/input_tokens", body).await.ok();
+    assert_eq!(
+        counted,
+        json!({ "object": "response.input_tokens", "input_tokens": 3 })
+    );
+    let used: Vec<_> = app
+        .provider
+        .requests()
+        .iter()
+        .map(|it| it.usage.is_some())
+        .collect();
+    assert_eq!(used, [true, false]);
+}
