@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::client::{App, start};
 
 /// In conversations that have this text.
-const PLACE: &str = "/home/somebody/project";
+const PLACE: &str = "project/of/somebody";
 
 fn call(name: &str, arguments: Value) -> ScriptedCall {
     ScriptedCall {
