@@ -8,6 +8,9 @@ use ledger::{AccountId, BucketId, Timestamp, TransferId};
 
 pub use log_id::{LogId, NotALogId};
 
+/// How often the hold of a call is extended at most.
+pub const EXTENSIONS_MAX: u32 = 16;
+
 /// Letters and digits, from which tokens are drawn.
 const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -97,6 +100,22 @@ pub fn transfer_of_call(purpose: &str, call: LogId) -> TransferId {
 /// nothing else.
 pub fn hold_of_call(call: LogId) -> TransferId {
     transfer_of_call("call", call)
+}
+
+/// The hold that takes the place of a call's hold when that is extended for the `number`th time, counted from 1.
+pub fn extended_hold_of_call(call: LogId, number: u32) -> TransferId {
+    transfer_of_call(&format!("call extended {number}"), call)
+}
+
+/// Whether it is the hold of a call that is held for by itself, extended or not.
+pub fn is_hold_of_call(hold: TransferId, call: LogId) -> bool {
+    let extended = (1..=EXTENSIONS_MAX).map(|number| extended_hold_of_call(call, number));
+    hold == hold_of_call(call) || extended.into_iter().any(|id| id == hold)
+}
+
+/// What releases the hold that is replaced by [`extended_hold_of_call`].
+pub fn replaced_hold_of_call(call: LogId, number: u32) -> TransferId {
+    transfer_of_call(&format!("call hold replaced {number}"), call)
 }
 
 fn derived(purpose: &str, subject: &str) -> u128 {

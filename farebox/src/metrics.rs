@@ -1,8 +1,10 @@
 //! What is counted, in Prometheus' terms. One set per running Farebox, no globals.
 
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
+use ledger::Amount;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -57,6 +59,9 @@ pub struct Metrics {
     job_failures: Counter,
     group_entries: Histogram,
     group_seconds: Histogram,
+    extensions: Family<OutcomeLabels, Counter>,
+    overruns: Counter,
+    overrun_dollars: Counter<f64, AtomicU64>,
 }
 
 fn seconds_histogram() -> Histogram {
@@ -81,6 +86,9 @@ impl Metrics {
             job_failures: Counter::default(),
             group_entries: Histogram::new(exponential_buckets(1.0, 2.0, 10)),
             group_seconds: seconds_histogram(),
+            extensions: Family::default(),
+            overruns: Counter::default(),
+            overrun_dollars: Counter::default(),
         };
         metrics.register();
         metrics
@@ -129,6 +137,12 @@ impl Metrics {
         all.register("ledger_group_entries", help, self.group_entries.clone());
         let help = "Time of one commit of the ledger";
         all.register_with_unit("ledger_group", help, seconds(), self.group_seconds.clone());
+        let help = "Extensions of the holds of running calls, by outcome";
+        all.register("hold_extensions", help, self.extensions.clone());
+        let help = "Calls that cost more than was held for them";
+        all.register("call_overruns", help, self.overruns.clone());
+        let help = "What these cost beyond that, in dollars: written off";
+        all.register("call_overrun_dollars", help, self.overrun_dollars.clone());
     }
 
     /// A request was answered.
@@ -210,6 +224,23 @@ impl Metrics {
     /// An attempt at a job failed.
     pub fn job_failed(&self) {
         self.job_failures.inc();
+    }
+
+    /// A running call's hold was to be extended: it was `granted`, or `refused`.
+    pub fn hold_extended(&self, is_granted: bool) {
+        let outcome = if is_granted { "granted" } else { "refused" };
+        let labels = OutcomeLabels { outcome };
+        self.extensions.get_or_create(&labels).inc();
+    }
+
+    /// A call cost so much more than was held for it.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a sum to look at; the ledger has it to the nano"
+    )]
+    pub fn overrun(&self, amount: Amount) {
+        self.overruns.inc();
+        self.overrun_dollars.inc_by(amount.nanos() as f64 / 1e9);
     }
 
     /// The committer answered a group.

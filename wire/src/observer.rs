@@ -28,6 +28,17 @@ enum Framing {
     Bytes,
 }
 
+/// What an answer has used, as far as it has come.
+#[derive(Copy, Clone, Debug)]
+pub struct SoFar<'a> {
+    /// Bytes of text that the model wrote.
+    pub text_bytes: u64,
+    /// The last usage that was reported; of a stream that reports none before its end, nothing.
+    pub reported: Option<&'a Usage>,
+    /// How often the provider has run a tool for the model.
+    pub server_calls: u64,
+}
+
 /// Watches one answer. It never changes what it sees, keeps next to nothing of it, and can't fail.
 pub struct Observer {
     api: Api,
@@ -116,6 +127,15 @@ impl Observer {
                 skim.cut();
             }
         });
+    }
+
+    /// What is known before the end.
+    pub fn so_far(&self) -> SoFar<'_> {
+        SoFar {
+            text_bytes: self.text_bytes.saturating_add(self.skim.text_bytes()),
+            reported: self.tally.usage.as_ref(),
+            server_calls: self.tally.server_calls,
+        }
     }
 
     /// What was used. `is_whole` says whether the body came to its end as HTTP knows it, and was not cut.

@@ -43,6 +43,8 @@ pub(crate) struct Tally {
     pub(crate) is_refusal: bool,
     /// What the provider says that the call costs, in trillionths of a dollar.
     cost: Option<u64>,
+    /// Runs of the provider's own tools that a stream has shown.
+    pub(crate) server_calls: u64,
 }
 
 impl Tally {
@@ -67,6 +69,7 @@ impl Tally {
             container_size: container_size(asked),
             is_refusal: false,
             cost: None,
+            server_calls: 0,
         }
     }
 

@@ -118,7 +118,7 @@ async fn charged(db: &Db, charge: &Charge, json: bool) -> Result<(), Failure> {
     told.charged = dollars(stored.charged);
     told.cost = stored.cost.map(dollars);
     let (own, lease) = match hold {
-        Some(hold) if hold.id == ids::hold_of_call(charge.id) => (Some(hold.amount), None),
+        Some(hold) if ids::is_hold_of_call(hold.id, charge.id) => (Some(hold.amount), None),
         hold => (None, hold.map(|hold| hold.amount)),
     };
     (told.held, told.leased) = (own.map(dollars), lease.map(dollars));

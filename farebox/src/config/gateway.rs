@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ledger::Amount;
+
 use super::reader::Reader;
 
 /// How calls to models are passed on.
@@ -15,6 +17,10 @@ pub struct GatewayConfig {
     pub first_byte: Duration,
     /// How long an answer is read on whose client has left.
     pub drain: Duration,
+    /// What the operator bears of one call with tools of its provider's, beyond what is held.
+    pub tool_overrun_max: Amount,
+    /// How long a settlement is tried while its client waits.
+    pub settlement_wait: Duration,
     /// How many percent of what an account has available are held at once, where it calls often.
     pub lease_percent: i64,
     /// Whether providers of an account's own may be at private addresses.
@@ -37,6 +43,10 @@ pub struct GatewayConfig {
     pub cors_origins: Vec<String>,
 }
 
+fn cents(cents: i64) -> Amount {
+    Amount::from_cents(cents).unwrap_or_default()
+}
+
 impl GatewayConfig {
     pub(super) fn read(reader: &mut Reader) -> Self {
         Self {
@@ -44,6 +54,8 @@ impl GatewayConfig {
             call_max: reader.seconds("gateway.call_max_seconds", 10..=86_400),
             first_byte: reader.seconds("gateway.first_byte_seconds", 1..=86_400),
             drain: reader.seconds("gateway.drain_seconds", 0..=86_400),
+            tool_overrun_max: cents(reader.number("gateway.tool_overrun_max_cents", 0..=100_000)),
+            settlement_wait: reader.seconds("gateway.settlement_wait_seconds", 1..=600),
             lease_percent: reader.number("gateway.lease_percent", 0..=10),
             allow_private_upstreams: reader.flag("gateway.allow_private_upstreams"),
             log_body_max_bytes: reader.number("gateway.log_body_max_bytes", 0..=16_777_216),

@@ -97,7 +97,7 @@ fn digits(text: &str) -> Option<u128> {
         if at > 0 {
             match rest.next() {
                 None => return Some(number),
-                Some(byte) if byte == b'-' => {}
+                Some(b'-') => {}
                 Some(_) => return None,
             }
         }

@@ -58,6 +58,8 @@ pub mod codes {
     pub const NO_ROUTE: i64 = 7003;
     /// The body's `Content-Encoding` is one that the gateway can't decode.
     pub const ENCODING: i64 = 8130;
+    /// The answer is there, and the database failed for so long that nobody knows yet whether it was charged.
+    pub const UNSETTLED: i64 = 8111;
     /// Something went wrong here.
     pub const INTERNAL: i64 = 8100;
 }
@@ -129,6 +131,19 @@ impl ProxyError {
         Self {
             internal: Some(cause.to_string()),
             ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, codes::INTERNAL, message)
+        }
+    }
+
+    /// The call was answered, and the store failed for too long to say whether it is charged.
+    pub fn unsettled(cause: impl std::fmt::Display) -> Self {
+        let message = "The provider answered, but the gateway's database failed and the charge could not be \
+             confirmed. It is settled as soon as the database is back: an answer that you did not receive is given \
+             back. Check your balance before you send the request again";
+        Self {
+            internal: Some(cause.to_string()),
+            // The prompt would be paid for twice.
+            for_good: true,
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, codes::UNSETTLED, message)
         }
     }
 

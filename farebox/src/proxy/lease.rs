@@ -15,6 +15,7 @@ use crate::ids;
 use crate::proxy::call::Call;
 use crate::proxy::reserve::expiry;
 use crate::store::committer::CommitError;
+use crate::store::holds;
 use crate::store::leases::{self, Look, Part, Wanted};
 
 /// How many holds of an account in one second make calls frequent.
@@ -28,6 +29,9 @@ const USABLE: Duration = Duration::from_secs(60);
 
 /// For how long a lease is kept that nobody uses.
 const IDLE_MILLIS: i64 = 2000;
+
+/// How long a store that fails is left alone before a lease is closed again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// How often somebody looks after a lease; and how often at a stop, which waits for it.
 const LOOK: Duration = Duration::from_millis(500);
@@ -43,6 +47,14 @@ pub fn take(app: &App, call: &Call, most: Amount, may_take: Option<bool>) -> Opt
     }
     let most = Some(most).filter(|most| most.is_positive())?;
     leases.take(call.account, most, app.now())
+}
+
+/// What an account has available, idle lease credit included; nothing if the store fails, which is no reason to fail a
+/// call that is settled.
+pub async fn available(app: &App, account: AccountId) -> Option<Amount> {
+    let balances = holds::balances(&app.store.db, account).await.ok()?;
+    let idle = app.store.committer.leases().idle(account);
+    balances.available().checked_add(idle)
 }
 
 /// Makes a lease, beside the call that was just held for by itself, where its account calls often and has a great
@@ -90,9 +102,17 @@ async fn keep(app: &Arc<App>, account: AccountId, amount: Amount) -> Result<(), 
         let leases = committer.leases();
         match leases.look((account, number), app.now(), IDLE_MILLIS, stops) {
             Look::Gone => return Ok(()),
-            Look::Over => {
-                committer.close_lease(account, number).await?;
-            }
+            Look::Over => match committer.close_lease(account, number).await {
+                Err(CommitError::Store(error)) => {
+                    tracing::warn!(%account, %error, "a lease is not closed yet");
+                    tokio::time::sleep(AGAIN).await;
+                    if stops {
+                        // The next start releases it.
+                        return Ok(());
+                    }
+                }
+                closed => drop(closed?),
+            },
             Look::InUse if stops => tokio::time::sleep(LAST_LOOKS).await,
             Look::InUse => tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}

@@ -5,23 +5,27 @@
 //! for so long and not longer; what is cut then is settled as an estimate, and never for nothing.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
+use ledger::{Amount, Usage};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use wire::Api;
+use wire::ending::Ending;
+use wire::{Api, Used};
 
 use crate::app::App;
+use crate::catalog::Priced;
 use crate::proxy::answer::{Answer, Body, Broken};
 use crate::proxy::error::ProxyError;
+use crate::proxy::extend::Extension;
 use crate::proxy::identity::Identity;
 use crate::proxy::outbound::next_piece;
+use crate::proxy::pump::{End, Pump};
 use crate::proxy::record::{self, Outcome};
-use crate::proxy::settle::Settled;
+use crate::proxy::settle::{Paid, Settled};
 use crate::proxy::tail::{self, Tail};
 use crate::proxy::translate::Passing;
 use crate::proxy::watched::{Watched, content_type, is_plain};
@@ -82,6 +86,7 @@ async fn whole(
     let (head, body) = response.into_parts();
     let (status, headers) = (head.status, head.headers);
     let mut watched = Watched::new(prepared, &headers, None);
+    let mut extension = Extension::new(app, prepared);
     let deadline = Instant::now() + app.config.gateway.call_max;
     let reading = read_whole(body, max, deadline, &mut watched);
     let read = tokio::select! {
@@ -98,13 +103,18 @@ async fn whole(
         let error = upstream::account_trouble(status, &body);
         return failed(app, prepared, error, reply).await;
     }
-    let charged = conclude(app, prepared, watched, (status, end), &body).await;
+    let ended = Ended {
+        status,
+        end,
+        is_passed_on: false,
+    };
+    let charged = conclude(app, prepared, watched, ended, &body, extension.as_mut()).await;
     let settled = charged.as_ref().map(|_| ()).map_err(Clone::clone);
     // An error inside of a 200 is no answer for the next call that is the same.
-    let is_kept = charged.as_ref().is_ok_and(|(_, is_success)| *is_success);
-    let answer = charged.and_then(|(charged, _)| match end {
-        End::Whole => answer(prepared, status, &headers, body, &charged),
-        End::Cut | End::Lost => Err(ProxyError::no_answer("the answer broke off")),
+    let is_kept = charged.as_ref().is_ok_and(|charged| charged.is_success);
+    let answer = charged.and_then(|charged| match end {
+        End::Whole => answer(prepared, status, &headers, body, &charged.settled),
+        End::Cut | End::Lost | End::Unpaid => Err(ProxyError::no_answer("the answer broke off")),
     });
     if let Some(answer) = answer.as_ref().ok().filter(|_| is_kept) {
         cache::keep(app, prepared, answer).await;
@@ -125,7 +135,7 @@ pub(super) async fn failed(
 ) -> Result<(), ProxyError> {
     let outcome = Outcome::refused(&error);
     let log = record::log(app, &prepared.call, Some(prepared), &outcome);
-    let (paid, counted) = prepared.settlement(None);
+    let (paid, counted) = prepared.settlement(None, None);
     let settled = settle::settle(app, &prepared.call, paid, counted, log).await;
     let _ = reply.send(Err(error));
     settled.map(|_| ())
@@ -192,6 +202,14 @@ async fn stream(
         // The body will be of another length than the provider says.
         shown.remove(CONTENT_LENGTH);
     }
+    let mut extension = Extension::new(app, prepared);
+    let ending = extension
+        .as_ref()
+        .and_then(|_| Ending::new(prepared.route.as_ref()?.endpoint.api));
+    if ending.is_some() {
+        // It may end before its provider's does.
+        shown.remove(CONTENT_LENGTH);
+    }
     let (tail, trailers) = Tail::new(prepared, &mut shown);
     let is_gone = reply
         .send(Ok(Answer {
@@ -201,34 +219,36 @@ async fn stream(
             trailers,
         }))
         .is_err();
-    let mut pump = Pump {
-        pieces,
-        held_back: None,
-        passing,
-        deadline: Instant::now() + app.config.gateway.call_max,
-        drain: drain(app, &prepared.call),
-        is_gone: false,
-        tail,
-    };
+    let deadline = Instant::now() + app.config.gateway.call_max;
+    let ends = (deadline, drain(app, &prepared.call));
+    let mut pump = Pump::new(pieces, passing, ending, ends, tail);
     if is_gone {
         pump.leave();
     }
     let mut watched = Watched::new(prepared, &headers, record::keeps(app, &prepared.call));
     let ended = tokio::select! {
-        is_whole = pump.run(incoming, &mut watched) => Some(is_whole),
+        end = pump.run(incoming, &mut watched, extension.as_mut()) => Some(end),
         () = stopped(app) => None,
     };
     if ended.is_none() {
         // The piece before it may have been cut on its way.
-        pump.held_back = None;
+        pump.forget_last();
     }
-    let end = match ended {
-        Some(true) => End::Whole,
-        Some(false) | None => End::Cut,
-    };
+    let end = ended.unwrap_or(End::Cut);
     let copy = watched.take_copy().unwrap_or_default();
-    match conclude(app, prepared, watched, (status, end), &copy).await {
-        Ok((settled, _)) => pump.finish(end == End::Whole, &settled).await,
+    let ended = Ended {
+        status,
+        end,
+        is_passed_on: true,
+    };
+    match conclude(app, prepared, watched, ended, &copy, extension.as_mut()).await {
+        Ok(concluded) => {
+            let ends = match end {
+                End::Unpaid => pump.end_unpaid(prepared, concluded.used.as_ref()).await,
+                end => end == End::Whole,
+            };
+            pump.finish(ends, &concluded.settled).await;
+        }
         Err(error) => {
             pump.break_off().await;
             return Err(error);
@@ -237,118 +257,47 @@ async fn stream(
     Ok(())
 }
 
-/// How an answer has ended.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// All of it has come.
-    Whole,
-    /// What has come was passed on, or was written for somebody who has left.
-    Cut,
-    /// Of what has come nothing reaches the client, who is there and waits for all of it: it costs nothing.
-    Lost,
+/// An answer that has ended.
+#[derive(Clone, Copy)]
+struct Ended {
+    status: StatusCode,
+    end: End,
+    /// Whether the client has received what came of it.
+    is_passed_on: bool,
 }
 
-/// Moves a stream's pieces from the provider to the client, one behind.
-struct Pump {
-    pieces: mpsc::Sender<Result<Bytes, Broken>>,
-    /// The last piece that has come: it may be the last of all.
-    held_back: Option<Bytes>,
-    passing: Passing,
-    deadline: Instant,
-    drain: Duration,
-    is_gone: bool,
-    tail: Tail,
+/// A call that is settled.
+struct Concluded {
+    settled: Settled,
+    /// Whether the client got what it asked for.
+    is_success: bool,
+    /// What it was charged for.
+    used: Option<Usage>,
 }
 
-impl Pump {
-    /// Whether the stream came to its end.
-    async fn run(&mut self, mut incoming: Incoming, watched: &mut Watched) -> bool {
-        loop {
-            let next = tokio::select! {
-                next = tokio::time::timeout_at(self.deadline, next_piece(&mut incoming)) => next,
-                // A provider that is silent must not hide that nobody listens any more.
-                () = self.pieces.closed(), if !self.is_gone => {
-                    self.leave();
-                    continue;
-                }
-            };
-            match next {
-                // One that is never silent must not put off the end of the time.
-                Ok(Ok(Some(_))) if Instant::now() >= self.deadline => return false,
-                Ok(Ok(Some(piece))) => {
-                    watched.feed(&piece);
-                    self.pass(piece).await;
-                }
-                Ok(Ok(None)) => return true,
-                Ok(Err(_)) | Err(_) => return false,
-            }
-        }
-    }
-
-    async fn pass(&mut self, piece: Bytes) {
-        let piece = self.passing.feed(piece);
-        if piece.is_empty() {
-            return;
-        }
-        if let Some(before) = self.held_back.replace(piece) {
-            self.send(before).await;
-        }
-    }
-
-    async fn send(&mut self, piece: Bytes) {
-        if self.is_gone {
-            return;
-        }
-        self.tail.saw(&piece);
-        // A client that reads too slowly for the whole call's time is one that is gone.
-        let sent = tokio::time::timeout_at(self.deadline, self.pieces.send(Ok(piece))).await;
-        if !matches!(sent, Ok(Ok(()))) {
-            self.leave();
-        }
-    }
-
-    /// The client has left: the rest is read for the count alone, and not for long.
-    fn leave(&mut self) {
-        self.is_gone = true;
-        self.deadline = self.deadline.min(Instant::now() + self.drain);
-    }
-
-    /// After the settlement: the last of it, and what it cost.
-    async fn finish(mut self, is_whole: bool, settled: &Settled) {
-        if let Some(last) = self.held_back.take() {
-            self.send(last).await;
-        }
-        let passing = std::mem::replace(&mut self.passing, Passing::AsItIs);
-        let rest = passing.finish(is_whole);
-        if !rest.is_empty() {
-            self.send(rest).await;
-        }
-        if !is_whole {
-            return self.break_off().await;
-        }
-        if let Some(comment) = self.tail.comment(settled) {
-            self.send(comment).await;
-        }
-        self.tail.trail(settled);
-    }
-
-    /// Lets the client see that this is not the end that its answer should have had.
-    async fn break_off(self) {
-        if !self.is_gone {
-            let _ = self.pieces.send(Err(Broken)).await;
-        }
-    }
+/// What a call has cost that is worth something, if it is known how that is bounded.
+fn priced(app: &App, prepared: &Prepared, used: &Used) -> Option<Priced> {
+    let (bound, route) = (prepared.bound()?, prepared.route.as_ref()?);
+    let call = &prepared.call;
+    let priced = price::price(&app.catalog.current(), call, route, bound, used);
+    // The call is settled whatever happens: credit that stays held is of use to nobody.
+    priced
+        .inspect_err(
+            |error| tracing::error!(call = %call.id, %error, "a call has no price: it is free"),
+        )
+        .ok()
 }
 
-/// Prices a call that has been answered, and settles it with its log. Returns whether the client got what it asked for,
-/// too.
+/// Prices a call that has been answered, and settles it with its log.
 async fn conclude(
     app: &Arc<App>,
     prepared: &Prepared,
     watched: Watched,
-    (status, end): (StatusCode, End),
+    ended: Ended,
     body: &[u8],
-) -> Result<(Settled, bool), ProxyError> {
+    mut extension: Option<&mut Extension<'_>>,
+) -> Result<Concluded, ProxyError> {
+    let Ended { status, end, .. } = ended;
     let (call, is_whole) = (&prepared.call, end == End::Whole);
     let (bytes, first_byte) = (watched.bytes, watched.first_byte);
     let content_type = watched.content_type.clone();
@@ -356,13 +305,10 @@ async fn conclude(
     // An answer that is an error costs nothing, and so does one of which nothing came, or that its provider doesn't bill.
     let is_billed = used.as_ref().is_none_or(|used| used.is_billed);
     let is_worth = status.is_success() && bytes > 0 && end != End::Lost && is_billed;
-    let priced = match (prepared.bound(), &prepared.route, &used) {
-        (Some(bound), Some(route), Some(used)) if is_worth => {
-            let priced = price::price(&app.catalog.current(), call, route, bound, used);
-            Some(priced.map_err(ProxyError::internal)?)
-        }
-        _ => None,
-    };
+    let priced = used
+        .as_ref()
+        .filter(|_| is_worth)
+        .and_then(|used| priced(app, prepared, used));
     // What a caller says that a call of theirs costs is for its log: their gateway's rules count the price.
     let is_told = priced.is_none() || call.wishes.custom_cost.is_some();
     let is_own = prepared.credit.is_none() && is_worth && is_told;
@@ -379,16 +325,30 @@ async fn conclude(
         first_byte,
         content_type: content_type.as_deref(),
         response: Some(body),
-        error: match is_whole || only_error.is_some() {
-            true => only_error.filter(|_| status.is_success()),
-            false => Some("the provider's answer broke off"),
+        error: match end {
+            _ if is_whole || only_error.is_some() => only_error.filter(|_| status.is_success()),
+            End::Unpaid => Some("the credit ended during the answer, which was ended with it"),
+            _ => Some("the provider's answer broke off"),
         },
     };
     let log = record::log(app, call, Some(prepared), &outcome);
-    let (paid, counted) = prepared.settlement(priced.as_ref());
+    if let Some(extension) = extension.as_deref_mut() {
+        let cost = priced.as_ref().map_or(Amount::ZERO, Priced::amount);
+        extension.cover(cost).await;
+    }
+    let held = extension.map(|extension| extension.held());
+    let (paid, counted) = prepared.settlement(priced.as_ref(), held);
+    let paid = paid.map(|paid| Paid {
+        is_passed_on: ended.is_passed_on,
+        ..paid
+    });
     let is_success = outcome.is_success;
     let settled = settle::settle(app, call, paid, counted, log).await?;
-    Ok((settled, is_success))
+    Ok(Concluded {
+        settled,
+        is_success,
+        used: priced.map(|priced| priced.used()),
+    })
 }
 
 fn answer_headers(prepared: &Prepared, provider: &HeaderMap) -> HeaderMap {

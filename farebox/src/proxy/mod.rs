@@ -8,6 +8,7 @@
 //! Nothing here knows a provider by name, or the envelope of the management API.
 
 mod address;
+mod agents;
 mod answer;
 mod cache;
 mod call;
@@ -15,6 +16,7 @@ mod credential;
 mod decode;
 mod driving;
 mod error;
+mod extend;
 mod guess;
 mod hop;
 mod identity;
@@ -24,6 +26,7 @@ mod meter;
 mod outbound;
 mod own;
 mod price;
+mod pump;
 mod rate;
 mod record;
 mod reserve;
@@ -178,7 +181,7 @@ async fn prepare(app: &Arc<App>, call: &Arc<Call>) -> Result<Prepared, ProxyErro
     let bound = instead::dearest(app, call, known, bound).await?;
     let held = reserve::reserve(app, call, known, &bound, may_take).await?;
     // From here on credit is held: what fails now still has to be settled.
-    let (body, clamped, hides_usage) = counted(call, known, &bound, held.amount);
+    let (body, clamped, hides_usage) = counted(call, known, &bound, held.affordable);
     Ok(Prepared {
         call: call.clone(),
         key,
@@ -322,15 +325,20 @@ impl Prepared {
         self.credit.as_ref().map(|credit| &credit.bound).or(own)
     }
 
-    /// What it has come to: of the credit that is held, and under its gateway's spend rules. Without a price it
+    /// What it has come to: of the credit that is held, which may have been extended to `held`, and under its gateway's spend rules. Without a price it
     /// costs nothing.
-    fn settlement<'a>(&'a self, priced: Option<&'a Priced>) -> (Option<Paid<'a>>, Option<Ended>) {
+    fn settlement<'a>(
+        &'a self,
+        priced: Option<&'a Priced>,
+        held: Option<Held>,
+    ) -> (Option<Paid<'a>>, Option<Ended>) {
         let cost = priced.map(Priced::amount);
         let own = self.reserved.as_ref().map(|reserved| reserved.ended(cost));
         let paid = self.credit.as_ref().map(|credit| Paid {
-            held: credit.held,
+            held: held.unwrap_or(credit.held),
             bound: &credit.bound,
             priced,
+            is_passed_on: false,
         });
         let counted = paid.as_ref().and_then(Paid::counted).or(own);
         (paid, counted)

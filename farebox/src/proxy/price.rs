@@ -14,12 +14,51 @@ use crate::proxy::{guess, instead};
 /// The version of a charge whose sum is what the provider says that the call costs.
 const REPORTED: &str = "provider";
 
-/// Prices what was used, by the prices of the model that answered; what another model used in the same call by that
-/// model's prices. A provider's own word for what the call costs goes before its list.
+/// More tokens than this in one call are a fault of the report: 50 times the largest context window that is sold.
+const TOKENS_MAX: u64 = 100_000_000;
+
+/// Prices what was used. A report that can't be true, or can't be priced, counts as none: the call is priced by the estimate.
 ///
 /// # Errors
-/// Where even the ordinary units have no price, which the bound rules out.
+/// [`PriceError`] if not even the estimate can be priced, which the bound rules out.
 pub fn price(
+    catalog: &Catalog,
+    call: &Call,
+    route: &Route,
+    bound: &Bound,
+    used: &Used,
+) -> Result<Priced, PriceError> {
+    let error = match is_plausible(used) {
+        false => "it has more tokens than any model can read or write".to_owned(),
+        true => match as_reported(catalog, call, route, bound, used) {
+            Err(error) => error.to_string(),
+            priced => return priced,
+        },
+    };
+    tracing::error!(call = %call.id, error, "the provider's usage can't be priced: the call is estimated");
+    let unreported = Used {
+        report: Report::Nothing,
+        also: Vec::new(),
+        ..used.clone()
+    };
+    as_reported(catalog, call, route, bound, &unreported)
+}
+
+fn is_plausible(used: &Used) -> bool {
+    let own = match &used.report {
+        Report::Final(usage) | Report::Partial(usage) => Some(usage),
+        Report::Nothing => None,
+    };
+    let mut all = used.also.iter().map(|also| &also.usage).chain(own);
+    all.all(|usage| usage.input_tokens() <= TOKENS_MAX && usage.output_tokens() <= TOKENS_MAX)
+}
+
+/// By the prices of the model that answered; what another model used in the same call by that model's prices. A provider's own
+/// word for what the call costs goes before its list.
+///
+/// # Errors
+/// [`PriceError`] if even the ordinary units have no price.
+fn as_reported(
     catalog: &Catalog,
     call: &Call,
     route: &Route,

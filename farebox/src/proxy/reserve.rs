@@ -10,8 +10,10 @@ use ledger::{Account, Amount, Code, Operation, Refusal, Timestamp, TransferId};
 
 use crate::app::App;
 use crate::ids;
+use crate::proxy::agents;
 use crate::proxy::call::Call;
 use crate::proxy::error::{ProxyError, codes};
+use crate::proxy::extend;
 use crate::proxy::lease;
 use crate::proxy::route::{Bound, Route};
 use crate::proxy::spend::{self, Matched};
@@ -32,8 +34,16 @@ pub struct Held {
     pub amount: Amount,
     /// Whether as much is reserved under a spend rule.
     pub is_counted: bool,
-    /// What part of a lease it is; nothing where the hold is the call's own.
+    /// What part of a lease it is; nothing if the hold is the call's own.
     pub part: Option<Part>,
+    /// How often it has been extended (`extend`).
+    pub extended: u32,
+    /// The hold in its place, if an extension may have happened of which that is unknown.
+    pub or: Option<TransferId>,
+    /// When it is over, whatever happens.
+    pub expires_at: Timestamp,
+    /// What the call could cost with all that was available when it began: its output limit is lowered to that.
+    pub affordable: Amount,
 }
 
 /// Holds what the call can cost. `may_take` is whether its account may take a part of a lease, as read for this call.
@@ -48,50 +58,71 @@ pub async fn reserve(
     may_take: Option<bool>,
 ) -> Result<Held, ProxyError> {
     let rules = spend::rules_of(call, route, &bound.model);
+    let most = match extend::is_extendable(call, route, bound) {
+        true => bound.likely,
+        false => bound.most,
+    };
+    let expires_at = expiry(app, Duration::ZERO);
+    let held = Held {
+        hold: ids::hold_of_call(call.id),
+        amount: most,
+        is_counted: !rules.is_empty(),
+        part: None,
+        extended: 0,
+        or: None,
+        expires_at,
+        affordable: bound.most,
+    };
     if rules.is_empty()
-        && let Some(part) = lease::take(app, call, bound.most, may_take)
+        && let Some(part) = lease::take(app, call, most, may_take)
     {
         return Ok(Held {
             hold: part.hold,
-            amount: part.amount,
-            is_counted: false,
             part: Some(part),
+            ..held
         });
     }
     let least = least_of(call, bound);
-    let expires_at = expiry(app, Duration::ZERO);
     let operation = Operation::HoldUpTo {
         id: ids::hold_of_call(call.id),
         account: call.account,
         credit: Account::Revenue,
-        most: bound.most,
+        most,
         least,
         code: Code::Usage,
         reference: call.id.to_string(),
         expires_at,
     };
-    let amount = match rules.is_empty() {
+    let granted = match rules.is_empty() {
         true => {
             let held = app.store.committer.commit_one(operation).await;
             held.map(|outcome| {
-                lease::consider(app, call, bound.most, outcome.available);
-                outcome.transfer.amount
+                lease::consider(app, call, most, outcome.available);
+                (outcome.transfer.amount, outcome.available)
             })
         }
         false => {
-            let amounts = [least, bound.most];
+            let amounts = [least, most];
             spend::reserve(app, call, &rules, amounts, expires_at, Some(operation)).await
         }
     };
-    match amount {
-        Ok(amount) => Ok(Held {
-            hold: ids::hold_of_call(call.id),
-            amount,
-            is_counted: !rules.is_empty(),
-            part: None,
-        }),
+    match granted {
+        Ok((amount, available)) => {
+            let idle = app.store.committer.leases().idle(call.account);
+            let beside = [available, Some(idle)].into_iter().flatten();
+            let beside = beside.filter(|_| amount == most && most < bound.most);
+            Ok(Held {
+                amount,
+                affordable: beside.fold(amount, add).min(bound.most),
+                ..held
+            })
+        }
         Err(error) => Err(refused(app, call, route, &rules, least, error).await?),
     }
+}
+
+fn add(one: Amount, other: Amount) -> Amount {
+    one.checked_add(other).unwrap_or(one)
 }
 
 /// Less than this is of no use: all that the call can cost, where its gateway lets no call be cut.
@@ -140,7 +171,11 @@ async fn explain(
                 "Insufficient credit: the call needs {needs} cents at least and {available} are available. \
                  Top up, ask for fewer tokens, or wait for running calls to end"
             );
-            ProxyError::new(StatusCode::PAYMENT_REQUIRED, codes::NO_CREDIT, message)
+            ProxyError::new(
+                agents::status_without_credit(call),
+                codes::NO_CREDIT,
+                message,
+            )
         }
         Refusal::SpendingLimitExceeded => {
             let message = format!(

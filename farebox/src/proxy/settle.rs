@@ -4,8 +4,9 @@
 //! Whatever happens to the client, this happens once: the transfer's id derives from the call's. Nothing is ever
 //! settled in a destructor; what dies before this point leaves a hold that expires.
 
+mod write;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use ledger::{Account, Amount, Basis, Code, Operation, TransferId};
 
@@ -15,21 +16,14 @@ use crate::catalog::Priced;
 use crate::ids;
 use crate::proxy::call::Call;
 use crate::proxy::error::ProxyError;
+use crate::proxy::lease;
 use crate::proxy::reserve::Held;
 use crate::proxy::route::Bound;
 use crate::store::buckets::Ended;
 use crate::store::charges::{self, NewCharge};
-use crate::store::committer::{Attached, CommitError, Entry};
-use crate::store::holds;
+use crate::store::committer::Attached;
 use crate::store::logs::{NewCall, NewLog};
-
-/// How long a settlement waits for a store that fails.
-const PAUSES: [Duration; 4] = [
-    Duration::from_millis(50),
-    Duration::from_millis(200),
-    Duration::from_secs(1),
-    Duration::from_secs(3),
-];
+use write::Posting;
 
 /// What a call that was paid for in advance has come to.
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +32,10 @@ pub struct Paid<'a> {
     pub held: Held,
     /// How its cost was bounded.
     pub bound: &'a Bound,
-    /// What it cost; nothing where its provider answered with an error, or not at all.
+    /// What it cost; nothing if its provider answered with an error, or not at all.
     pub priced: Option<&'a Priced>,
+    /// Whether the client has received what came of the answer.
+    pub is_passed_on: bool,
 }
 
 /// What a call has come to, durably.
@@ -51,11 +47,11 @@ pub struct Settled {
     pub available: Option<Amount>,
 }
 
-/// Settles a call, and writes its log. Without anything held there is only the log. `counted` is what it has come
-/// to under its gateway's spend rules, where it has reserved something there.
+/// Settles a call, and writes its log. If nothing is held there is only the log. `counted` is what it has come
+/// to under its gateway's spend rules, if it has reserved something there.
 ///
 /// # Errors
-/// [`ProxyError`] where the store failed; the same again is harmless.
+/// [`ProxyError`] if the store failed for `[gateway] settlement_wait_seconds`; a tracked task goes on then.
 pub async fn settle(
     app: &Arc<App>,
     call: &Call,
@@ -64,55 +60,37 @@ pub async fn settle(
     log: Option<NewLog>,
 ) -> Result<Settled, ProxyError> {
     let part = paid.as_ref().and_then(|paid| paid.held.part);
-    let settled = settle_held(app, call, paid, counted, log).await;
-    let Some(part) = part else {
-        return settled;
-    };
-    let leases = app.store.committer.leases();
-    let mut settled = settled.inspect_err(|_| leases.lose(part))?;
-    if settled.available.is_none() {
-        // It is settled: that a store fails which is asked for the balance alone is no reason to fail the call.
-        let balances = holds::balances(&app.store.db, call.account).await;
-        settled.available = balances.ok().map(|found| found.available());
+    let charged = paid.as_ref().map_or(Amount::ZERO, Paid::charged);
+    if let Some(overrun) = paid.as_ref().and_then(|paid| paid.warn(call)) {
+        app.metrics.overrun(overrun);
     }
-    // What is idle in a lease is there for whoever needs it.
-    let idle = leases.idle(call.account);
-    settled.available = settled.available.and_then(|there| there.checked_add(idle));
-    Ok(settled)
+    let available = match posting(call, paid, counted, log) {
+        Some(posting) => write::write(app, posting).await?,
+        None => {
+            part.into_iter()
+                .for_each(|part| app.store.committer.leases().end(part));
+            None
+        }
+    };
+    let available = match part {
+        Some(_) if available.is_none() => lease::available(app, call.account).await,
+        _ => available,
+    };
+    Ok(Settled { charged, available })
 }
 
-async fn settle_held(
-    app: &Arc<App>,
+/// What is written; nothing if there is nothing to write.
+fn posting(
     call: &Call,
     paid: Option<Paid<'_>>,
     counted: Option<Ended>,
     log: Option<NewLog>,
-) -> Result<Settled, ProxyError> {
-    let mut operations = Vec::new();
-    let mut charge = None;
-    if let Some(paid) = &paid {
-        operations = postings(call, paid);
-        charge = paid.priced.map(|priced| explained(call, paid, priced));
-    }
-    let charged = paid.as_ref().map_or(Amount::ZERO, Paid::charged);
-    if let Some(overrun) = paid
-        .as_ref()
-        .map(Paid::overrun)
-        .filter(|over| over.is_positive())
-    {
-        tracing::error!(
-            call = %call.id, account = %call.account, %charged, %overrun,
-            "a call cost more than was held for it: its bound was wrong, and the rest is written off"
-        );
-    }
-    let part = paid.as_ref().and_then(|paid| paid.held.part);
+) -> Option<Posting> {
+    let paid = paid.as_ref();
+    let operations = paid.map_or_else(Vec::new, |paid| postings(call, paid));
+    let charge = paid.and_then(|paid| Some(explained(call, paid, paid.priced?)));
     if log.is_none() && operations.is_empty() && counted.is_none() && charge.is_none() {
-        part.into_iter()
-            .for_each(|part| app.store.committer.leases().end(part));
-        return Ok(Settled {
-            charged,
-            available: None,
-        });
+        return None;
     }
     let new = Arc::new(NewCall {
         id: call.id,
@@ -121,46 +99,20 @@ async fn settle_held(
         charge,
         log,
     });
-    let attached = match (counted, part) {
+    let attached = match (counted, paid.and_then(|paid| paid.held.part)) {
         (Some(ended), _) => Attached::CountedCall(new, ended),
         (None, Some(part)) => Attached::LeasedCall(Some(new), part),
         (None, None) => Attached::Call(new),
     };
-    let available = write(app, call, &operations, &attached).await?;
-    Ok(Settled { charged, available })
-}
-
-/// Writes it, again after a while where the store fails: the provider has been paid, and the same transfers
-/// happen once. Answers what the account has available.
-async fn write(
-    app: &App,
-    call: &Call,
-    operations: &[Operation],
-    attached: &Attached,
-) -> Result<Option<Amount>, ProxyError> {
-    let mut pauses = PAUSES.iter();
-    loop {
-        let (committer, operations) = (&app.store.committer, operations.to_vec());
-        let written = match attached.clone() {
-            Attached::LeasedCall(call, part) => committer.commit_part(part, operations, call).await,
-            attached => {
-                let attached = Some(attached);
-                let entry = Entry {
-                    operations,
-                    attached,
-                };
-                let outcomes = committer.commit(entry).await;
-                outcomes.map(|all| all.first().and_then(|outcome| outcome.available))
-            }
-        };
-        match (written, pauses.next()) {
-            (Err(CommitError::Store(error)), Some(pause)) => {
-                tracing::warn!(call = %call.id, %error, "a call is not settled yet");
-                tokio::time::sleep(*pause).await;
-            }
-            (written, _) => return written.map_err(ProxyError::from),
-        }
-    }
+    let unanswered = paid.filter(|paid| !paid.is_passed_on);
+    Some(Posting {
+        call: call.id,
+        account: call.account,
+        operations,
+        attached,
+        or: paid.and_then(|paid| paid.held.or),
+        unanswered: unanswered.map_or(Amount::ZERO, Paid::charged),
+    })
 }
 
 impl Paid<'_> {
@@ -181,6 +133,26 @@ impl Paid<'_> {
     fn model(&self) -> &str {
         let answered = self.priced.and_then(|priced| priced.model.as_deref());
         answered.unwrap_or(&self.bound.model.id)
+    }
+
+    /// What is written off, if anything is.
+    fn warn(&self, call: &Call) -> Option<Amount> {
+        let (charged, overrun) = (self.charged(), self.overrun());
+        if !overrun.is_positive() {
+            return None;
+        }
+        if self.cost() > self.bound.most {
+            tracing::error!(
+                call = %call.id, account = %call.account, %charged, %overrun,
+                "a call cost more than its bound, which is wrong: the rest is written off"
+            );
+        } else {
+            tracing::warn!(
+                call = %call.id, account = %call.account, %charged, %overrun,
+                "a call cost more than there was credit for: the rest is written off"
+            );
+        }
+        Some(overrun)
     }
 
     fn cost(&self) -> Amount {

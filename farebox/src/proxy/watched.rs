@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use std::time::Instant;
-use wire::{Observer, Used};
+use wire::{Observer, SoFar, Used};
 
 use crate::proxy::Prepared;
 use crate::proxy::decode::{Coding, Compressed};
@@ -58,6 +58,11 @@ impl Watched {
         if let Some(copy) = &mut self.copy {
             copy.add(piece);
         }
+    }
+
+    /// What is known of its use before its end; nothing if it can't be read.
+    pub fn so_far(&self) -> Option<SoFar<'_>> {
+        self.observer.as_ref().map(Observer::so_far)
     }
 
     /// The bytes that were kept.

@@ -36,6 +36,17 @@ pub struct Reserve {
     pub least: Amount,
     /// When it will be over, whatever happens.
     pub expires_at: Timestamp,
+    /// What the call has reserved before, in the place of which this is.
+    pub replaces: Option<Replaced>,
+}
+
+/// A reservation that a larger one replaces.
+#[derive(Debug, Clone, Copy)]
+pub struct Replaced {
+    /// Its id.
+    pub id: TransferId,
+    /// How much it is.
+    pub amount: Amount,
 }
 
 /// What a call that has reserved something has come to.
@@ -136,17 +147,27 @@ impl Working {
         Ok(())
     }
 
-    /// As much as the call's rules leave.
+    /// As much as the call's rules leave, with what it has reserved already.
     ///
     /// # Errors
     /// The rules that leave less than the least.
     pub fn grant(&self, reserve: &Reserve, now: Timestamp) -> Result<Amount, Vec<Over>> {
         let Reserve { most, least, .. } = *reserve;
-        self.buckets.grant(&reserve.caps, most, least, now)
+        let kept = reserve
+            .replaces
+            .map_or(Amount::ZERO, |replaced| replaced.amount);
+        let more = |amount: Amount| amount.checked_sub(kept).unwrap_or(Amount::ZERO);
+        let granted = self
+            .buckets
+            .grant(&reserve.caps, more(most), more(least), now)?;
+        Ok(granted.checked_add(kept).unwrap_or(granted))
     }
 
     /// Reserves what was granted.
-    pub fn reserve(&mut self, reserve: &Reserve, amount: Amount) {
+    pub fn reserve(&mut self, reserve: &Reserve, amount: Amount, now: Timestamp) {
+        if let Some(replaced) = reserve.replaces {
+            self.buckets.settle(replaced.id, Amount::ZERO, now);
+        }
         let Reserve { id, expires_at, .. } = *reserve;
         self.buckets.reserve(id, &reserve.caps, amount, expires_at);
     }

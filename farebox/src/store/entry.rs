@@ -85,6 +85,15 @@ impl Entry {
         }
     }
 
+    /// The account of the call that it settles.
+    pub(super) fn settles_for(&self) -> Option<AccountId> {
+        match &self.attached {
+            Some(Attached::Call(call) | Attached::CountedCall(call, _)) => Some(call.account),
+            Some(Attached::LeasedCall(_, part)) => Some(part.account),
+            _ => None,
+        }
+    }
+
     /// The part of a lease that is over with it, out of which hold how much is posted.
     pub(super) fn part(&self) -> Option<(Part, Option<TransferId>, Amount)> {
         let Some(Attached::LeasedCall(_, part)) = &self.attached else {
@@ -131,14 +140,21 @@ impl Entry {
     }
 
     /// The same posted out of this hold.
-    pub(super) fn out_of(&self, from: TransferId) -> Self {
+    pub fn out_of(&self, from: TransferId) -> Self {
         let mut moved = self.clone();
         for operation in &mut moved.operations {
             if let Operation::Post { hold, .. } = operation {
                 *hold = from;
             }
         }
-        if let Some(Attached::LeasedCall(Some(call), _)) = &mut moved.attached
+        if let Some(Attached::CountedCall(_, ended)) = &mut moved.attached {
+            ended.id = from;
+        }
+        if let Some(
+            Attached::LeasedCall(Some(call), _)
+            | Attached::Call(call)
+            | Attached::CountedCall(call, _),
+        ) = &mut moved.attached
             && call
                 .charge
                 .as_ref()

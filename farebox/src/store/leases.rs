@@ -193,6 +193,20 @@ impl Leases {
         })
     }
 
+    /// Makes a part larger, if its lease is open and has as much idle.
+    pub fn grow(&self, part: Part, more: Amount, now: Timestamp) -> Option<Part> {
+        let mut inner = self.lock();
+        let lease = inner.find(part.account, part.lease)?;
+        let is_there = lease.is_open && now < lease.expires_at && more <= lease.idle();
+        if !is_there || !more.is_positive() {
+            return None;
+        }
+        let amount = part.amount.checked_add(more)?;
+        lease.taken = lease.taken.checked_add(more)?;
+        lease.used_at = now;
+        Some(Part { amount, ..part })
+    }
+
     /// A part is over of which nothing was charged.
     pub fn end(&self, part: Part) {
         self.settled(part, None, Amount::ZERO);
@@ -413,7 +427,14 @@ impl Leases {
             (To::Moved(..), End::Refused) => lease.or = None,
             // Nobody moves it again, and its parts are looked for in both holds.
             (To::Moved(..), End::Unknown) => lease.held = lease.taken,
-            (To::Closed, End::Unknown) if lease.parts > 0 => {}
+            // It may be there: it takes no parts, and is closed until that is known.
+            (To::Open(amount), End::Unknown) => lease.held = amount,
+            // Asked again, with the same id.
+            (To::Closed, End::Unknown) => {}
+            // The hold has been moved, by a move of which that was unknown: the other one is to be closed.
+            (To::Closed, End::Refused) if lease.or.is_some() => {
+                lease.hold = lease.or.take().unwrap_or(lease.hold);
+            }
             (To::Open(_) | To::Closed, _) => inner.remove(change.account, change.lease),
         }
     }

@@ -216,6 +216,13 @@ async fn before_the_answer(engine: Engine) {
 async fn in_the_middle_of_an_answer(engine: Engine) {
     let stalls = "one [sandbox words=40 stall_after=20]";
     dies_unfinished(engine, &chat(stalls, true), 1).await;
+    // A hold that was extended meanwhile is one hold all the same.
+    let mut long = chat(
+        "one [sandbox words=30000 words_per_event=50 stall_after=400]",
+        true,
+    );
+    long["max_tokens"] = json!(30_000);
+    dies_unfinished(engine, &long, 1).await;
     // A whole answer is passed on when it is whole: the client has nothing of it.
     let stalls = "one [sandbox words=400 stall_after=3]";
     dies_unfinished(engine, &chat(stalls, false), 0).await;

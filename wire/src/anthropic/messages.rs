@@ -25,6 +25,12 @@ pub(crate) fn read(tally: &mut Tally, document: Json<'_>) {
     tally.error(members.get("error"));
     let kind = members.get("type").and_then(Json::text);
     tally.has_ended |= kind.as_deref() == Some("message_stop");
+    let block = members
+        .get("content_block")
+        .and_then(|block| block.get("type"));
+    if block.is_some_and(|kind| kind.is("server_tool_use")) {
+        tally.server_calls = tally.server_calls.saturating_add(1);
+    }
     // A stream's first event has the message inside, a whole answer is the message.
     let message = members.get("message").map(Json::object);
     let message = message.as_ref().unwrap_or(&members);

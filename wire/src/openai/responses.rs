@@ -143,11 +143,24 @@ fn state(tally: &mut Tally, response: &Object<'_>) {
     tally.usage = Some(used);
 }
 
+/// Items that say that OpenAI has run a tool.
+const SERVER_CALLS: &[&str] = &[
+    "web_search_call",
+    "file_search_call",
+    "code_interpreter_call",
+    "image_generation_call",
+    "mcp_call",
+];
+
 /// A call that was over before the stream was cut.
 fn done_item(tally: &mut Tally, item: Option<Json<'_>>) {
     let Some(item) = item else {
         return;
     };
+    let kind = item.get("type").and_then(Json::text);
+    if kind.is_some_and(|kind| SERVER_CALLS.contains(&kind.as_ref())) {
+        tally.server_calls = tally.server_calls.saturating_add(1);
+    }
     let mut calls = tally.usage.take().unwrap_or(Usage::new(Basis::Reported));
     count_call(tally, &mut calls, item);
     tally.usage = Some(calls).filter(|calls| !calls.is_empty());

@@ -7,6 +7,7 @@ mod compat;
 mod cuts;
 mod dialects;
 mod edits;
+mod ending;
 mod endpoint;
 mod golden;
 mod priced;

@@ -57,8 +57,8 @@ pub fn rules_of<'a>(call: &'a Call, route: &Route, model: &Model) -> Vec<Matched
     rules::matching(&call.gateway, &facts)
 }
 
-/// Reserves what a call can cost under its rules, and with the hold, where there is one, holds as much. Answers how
-/// much that is.
+/// Reserves what a call can cost under its rules, and holds as much if there is a hold. Returns how much that is, and
+/// what the account has available after it.
 ///
 /// # Errors
 /// [`CommitError`]; nothing is held or reserved then.
@@ -69,7 +69,7 @@ pub async fn reserve(
     [least, most]: [Amount; 2],
     expires_at: Timestamp,
     hold: Option<Operation>,
-) -> Result<Amount, CommitError> {
+) -> Result<(Amount, Option<Amount>), CommitError> {
     let wanted = Reserve {
         id: ids::hold_of_call(call.id),
         account: call.account,
@@ -78,6 +78,7 @@ pub async fn reserve(
         most,
         least,
         expires_at,
+        replaces: None,
     };
     app.store.committer.reserve(wanted, hold).await
 }
@@ -111,7 +112,7 @@ pub async fn reserve_own(
     let expires_at = reserve::expiry(app, Duration::ZERO);
     let reserved = reserve(app, call, &rules, [least, bound.most], expires_at, None);
     match reserved.await {
-        Ok(amount) => Ok(Some(Reserved {
+        Ok((amount, _)) => Ok(Some(Reserved {
             bound,
             id: ids::hold_of_call(call.id),
             amount,

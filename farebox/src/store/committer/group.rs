@@ -159,13 +159,14 @@ fn apply(book: &mut Book, buckets: &mut Working, entry: &Entry, now: Timestamp) 
         .map(|operation| operation.clone().lowered_to(granted))
         .collect();
     let outcomes = book.apply(&lowered, now).map_err(CommitError::Refused)?;
-    let held = outcomes.first().map(|outcome| outcome.transfer.amount);
+    // The hold is the last of them: what it replaces is released before.
+    let held = outcomes.last().map(|outcome| outcome.transfer.amount);
     let done = Done {
         outcomes,
         reserved: Some(held.unwrap_or(granted)),
     };
     if done.is_new() {
-        buckets.reserve(reserve, held.unwrap_or(granted));
+        buckets.reserve(reserve, held.unwrap_or(granted), now);
     }
     Ok(done)
 }
@@ -189,7 +190,9 @@ async fn begin(db: &Db, entries: &[&Entry]) -> Result<Begun, StoreError> {
     let holds = texts(operations().filter_map(Operation::hold));
     let spenders = texts(operations().filter_map(Operation::spender));
     let ended = entries.iter().filter_map(|entry| entry.ended());
-    let ended = texts(ended.map(|(_, ended)| ended.id));
+    let replaced = entries.iter().filter_map(|entry| entry.reserve()?.replaces);
+    let ended = ended.map(|(_, ended)| ended.id);
+    let ended = texts(ended.chain(replaced.map(|replaced| replaced.id)));
     let lookup = |select, key, ids, lock| Lookup {
         select,
         key,

@@ -139,7 +139,7 @@ impl Committer {
     }
 
     /// Reserves as much as a call's rules leave and, with a [`Operation::HoldUpTo`], holds as much of it as there
-    /// is credit for. Answers how much that is.
+    /// is credit for. Returns how much that is, and what the account has available after it.
     ///
     /// # Errors
     /// [`CommitError`]; with [`CommitError::OverLimit`] and [`CommitError::Refused`] nothing is held or reserved.
@@ -147,13 +147,43 @@ impl Committer {
         &self,
         reserve: Reserve,
         hold: Option<Operation>,
-    ) -> Result<Amount, CommitError> {
+    ) -> Result<(Amount, Option<Amount>), CommitError> {
         let entry = Entry {
             operations: hold.into_iter().collect(),
             attached: Some(Attached::Reserve(Box::new(reserve))),
         };
         let done = self.ask(entry).await?;
-        done.reserved.ok_or_else(|| StoreError::Closed.into())
+        let available = done.outcomes.last().and_then(|outcome| outcome.available);
+        let reserved = done.reserved.ok_or(StoreError::Closed)?;
+        Ok((reserved, available))
+    }
+
+    /// Replaces a hold by another: `operations` are the release of the one and the other. Returns how much the other one holds.
+    ///
+    /// # Errors
+    /// [`CommitError`]; if it is refused, the hold is as it was.
+    pub async fn extend(
+        &self,
+        operations: Vec<Operation>,
+        reserve: Option<Reserve>,
+    ) -> Result<Amount, CommitError> {
+        let entry = Entry {
+            operations,
+            attached: reserve.map(|reserve| Attached::Reserve(Box::new(reserve))),
+        };
+        held(&self.ask(entry).await?)
+    }
+
+    /// Holds credit for a call by itself, in the place of its part of a lease. Returns how much.
+    ///
+    /// # Errors
+    /// [`CommitError`]; the part is as it was then.
+    pub async fn leave_lease(&self, part: Part, hold: Operation) -> Result<Amount, CommitError> {
+        let entry = Entry {
+            operations: vec![hold],
+            attached: Some(Attached::LeasedCall(None, part)),
+        };
+        held(&self.ask(entry).await?)
     }
 
     /// The leases that there are.
@@ -161,24 +191,30 @@ impl Committer {
         &self.context.leases
     }
 
-    /// Makes a lease; its number. Nothing where the account has one.
+    /// Opens a lease; its number. `None` if the account has one. If the store fails, the lease may be open: it takes no
+    /// parts, and has to be closed by its number.
     ///
     /// # Errors
-    /// As [`Committer::commit`].
+    /// [`CommitError::Refused`].
     pub async fn open_lease(&self, wanted: &Wanted) -> Result<Option<u64>, CommitError> {
         let permit = self.permit().await?;
         let (send, answer) = sending(permit);
         let number = self.leases().open(wanted, send);
         if number.is_some() {
-            received(answer).await?;
+            match received(answer).await {
+                Err(CommitError::Store(error)) => {
+                    tracing::warn!(account = %wanted.account, %error, "a lease may be open: it is closed again");
+                }
+                answer => drop(answer?),
+            }
         }
         Ok(number)
     }
 
-    /// Releases a lease that nobody uses. False where it is used, or not there.
+    /// Releases a lease that nobody uses. False if it is used, or not there.
     ///
     /// # Errors
-    /// As [`Committer::commit`].
+    /// As [`Committer::commit`]; after [`CommitError::Store`] the lease is still there, to be closed again.
     pub async fn close_lease(&self, account: AccountId, number: u64) -> Result<bool, CommitError> {
         let permit = self.permit().await?;
         let (send, answer) = sending(permit);
@@ -210,7 +246,8 @@ impl Committer {
     }
 
     /// Settles a part of a lease: posts out of the lease's hold, wherever that is by then, and writes the call's rows. The
-    /// part is over with it; after an error it is not. Answers what the account has available, where anything was posted.
+    /// part is over with it; after an error it is not. Answers what the account has available, idle lease credit included, if
+    /// anything was posted.
     ///
     /// # Errors
     /// As [`Committer::commit`].
@@ -336,6 +373,12 @@ impl Committer {
     }
 }
 
+/// How much the last operation holds.
+fn held(done: &Done) -> Result<Amount, CommitError> {
+    let last = done.outcomes.last().ok_or(StoreError::Closed)?;
+    Ok(last.transfer.amount)
+}
+
 /// A way to send one entry, and to hear of it.
 fn sending(permit: mpsc::Permit<'_, Waiting>) -> (impl FnOnce(Entry), oneshot::Receiver<Answer>) {
     let (reply, answer) = oneshot::channel();
@@ -436,11 +479,12 @@ async fn note(context: &Context, entry: &Entry) -> Result<Option<Amount>, StoreE
     if !sqlite.noted.has_room() || !context.leases.covers(part, hold, charged, now) {
         return Ok(None);
     }
-    let noted = sqlite.noted.note(&context.db, entry, now).await?;
-    if noted.is_some() {
+    let mut available = sqlite.noted.note(&context.db, entry, now).await?;
+    if available.is_some() {
         context.leases.settled(part, Some(hold), charged);
+        add_idle(context, part.account, available.as_mut());
     }
-    Ok(noted)
+    Ok(available)
 }
 
 /// Commits a group, and notes what has become of leases before anybody is answered.
@@ -450,20 +494,37 @@ async fn do_group(context: &Context, entries: &[&Entry]) -> Vec<Answer> {
         return Vec::new();
     }
     let begun = Instant::now();
-    let answers = group::commit(context, &notes, entries).await;
+    let mut answers = group::commit(context, &notes, entries).await;
     (context.report)(GroupReport {
         entries: notes.len() + entries.len(),
         took: begun.elapsed(),
     });
-    for (entry, answer) in entries.iter().zip(&answers) {
+    // In their order: what an entry has available follows from those before it.
+    for (entry, answer) in entries.iter().zip(&mut answers) {
         if let Some(change) = entry.lease() {
             context.leases.ended(change, end_of(answer));
         }
-        if let (Some((part, out_of, charged)), Ok(_)) = (entry.part(), answer) {
+        if let (Some((part, out_of, charged)), Ok(_)) = (entry.part(), &answer) {
             context.leases.settled(part, out_of, charged);
+        }
+        if let (Some(account), Ok(done)) = (entry.settles_for(), answer) {
+            let outcome = done.outcomes.first_mut();
+            add_idle(
+                context,
+                account,
+                outcome.and_then(|outcome| outcome.available.as_mut()),
+            );
         }
     }
     answers
+}
+
+/// Counts idle lease credit as available.
+fn add_idle(context: &Context, account: AccountId, available: Option<&mut Amount>) {
+    if let Some(available) = available {
+        let idle = context.leases.idle(account);
+        *available = available.checked_add(idle).unwrap_or(*available);
+    }
 }
 
 fn end_of(answer: &Answer) -> End {

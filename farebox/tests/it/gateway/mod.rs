@@ -15,6 +15,8 @@ mod clients;
 mod compat;
 mod cost;
 mod custom;
+mod extension;
+mod faults;
 mod headers;
 mod idle;
 mod keys;

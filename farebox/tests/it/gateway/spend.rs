@@ -525,6 +525,7 @@ fn left_behind(app: &TestApp, gateway: &Gateway, number: u8, nanos: i64) -> (Res
         most,
         least,
         expires_at,
+        replaces: None,
     };
     (reserve, hold)
 }

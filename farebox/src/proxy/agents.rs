@@ -1,0 +1,28 @@
+//! Agents that repeat what can't succeed, and what ends their repeats.
+//!
+//! Codex repeats a Responses stream that ends with `response.incomplete`, and a request that is refused with 402, five times. It
+//! gives up at `response.failed` with the code `insufficient_quota`, and at 429 (openai/codex: codex-rs/codex-api/src/sse/responses.rs,
+//! codex-rs/core/src/api_bridge.rs; its requests say `originator: codex_…`).
+
+use http::header::USER_AGENT;
+use http::{HeaderName, StatusCode};
+
+use crate::proxy::call::Call;
+
+const ORIGINATOR: HeaderName = HeaderName::from_static("originator");
+
+/// Whether the client sends a prompt again whose answer was ended at a limit.
+pub fn repeats_what_is_incomplete(call: &Call) -> bool {
+    [&ORIGINATOR, &USER_AGENT].into_iter().any(|name| {
+        let value = call.header(name).unwrap_or_default();
+        value.to_ascii_lowercase().starts_with("codex")
+    })
+}
+
+/// How a call is refused for which there is no credit.
+pub fn status_without_credit(call: &Call) -> StatusCode {
+    match repeats_what_is_incomplete(call) {
+        true => StatusCode::TOO_MANY_REQUESTS,
+        false => StatusCode::PAYMENT_REQUIRED,
+    }
+}
