@@ -5,6 +5,7 @@
 //! docs/performance.md says how to read the tables. Nothing here is a test: no figure fails the run,
 //! but books that do not add up afterwards do.
 
+mod agents;
 mod callers;
 mod clock;
 mod disk;
@@ -42,6 +43,12 @@ fn main() -> Result<(), Failure> {
 }
 
 async fn run(plan: Plan) -> Result<(), Failure> {
+    if plan.measures(Part::HoldsOfAgents) {
+        agents::show()?;
+    }
+    if plan.is_only(Part::HoldsOfAgents) {
+        return Ok(());
+    }
     println!("{}", report::machine(&plan).await?);
     for engine in &plan.engines {
         if plan.measures(Part::Status) {

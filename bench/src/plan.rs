@@ -70,6 +70,8 @@ pub(crate) enum Part {
     Holds,
     /// Calls to models, beside nginx and peers
     Proxy,
+    /// What recorded requests of coding agents hold and cost
+    HoldsOfAgents,
     /// Lists of a million logs, beside their rows read by their ids
     Logs,
 }
@@ -155,6 +157,11 @@ impl Plan {
     /// Whether this part was asked for.
     pub(crate) fn measures(&self, part: Part) -> bool {
         self.only.is_none_or(|only| only == part)
+    }
+
+    /// Whether nothing else was asked for.
+    pub(crate) fn is_only(&self, part: Part) -> bool {
+        self.only == Some(part)
     }
 
     /// Whether calls are to be measured through this.

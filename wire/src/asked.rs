@@ -42,7 +42,7 @@ pub struct Asked {
 }
 
 /// How much a request gives a model to read.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Input {
     /// Bytes of text in UTF-8, definitions of tools included. No tokenizer makes more tokens of it.
     pub text_bytes: u64,
@@ -51,18 +51,80 @@ pub struct Input {
     /// Messages, parts of them, tools: each has a few tokens around it.
     pub pieces: u64,
     /// Images.
-    pub images: u64,
+    pub images: Vec<Image>,
     /// Bytes of sound, decoded.
     pub audio_bytes: u64,
     /// Milliseconds of sound. `None` if some of it doesn't say how long it is.
     pub audio_ms: Option<u64>,
     /// Characters to be spoken.
     pub characters: u64,
-    /// Bytes of documents and videos, decoded.
-    pub file_bytes: u64,
-    /// Things that the provider fetches or remembers by itself: the request doesn't show how much there
-    /// is to read, and only the model's context window bounds it.
+    /// Documents and videos.
+    pub documents: Vec<Document>,
+    /// The request names something that the provider stores or fetches (an earlier response, a file, a document
+    /// by its URL). The request doesn't show its length: only the model's context window bounds it.
     pub is_open: bool,
+    /// How often the provider may read the whole input again before it answers (compaction).
+    pub rereads: u64,
+    /// What tools that the provider executes may add.
+    pub rounds: Rounds,
+}
+
+/// An image.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Image {
+    /// Width and height in pixels, from the image's header; `None` if it isn't in the request or can't be read.
+    pub pixels: Option<[u64; 2]>,
+    /// OpenAI's `detail`.
+    pub detail: Detail,
+}
+
+/// In which resolution a model looks at an image.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Detail {
+    /// Reduced to a thumbnail.
+    Low,
+    /// The model's standard.
+    High,
+    /// Whatever the provider takes when the request doesn't say.
+    #[default]
+    Auto,
+    /// As it is.
+    Original,
+}
+
+/// A document or a video in the request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Document {
+    /// Bytes, decoded.
+    pub bytes: u64,
+    /// Pages of a PDF, from its page tree; `None` if it is something else or can't be read.
+    pub pages: Option<u64>,
+}
+
+/// Rounds of tools that the provider executes. After each round the model reads everything again, with what
+/// the round has found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Rounds {
+    /// How many there are at most. Zero without such a tool.
+    pub most: u64,
+    /// The most tokens that one round adds; `None` if only the context window bounds it.
+    pub tokens: Option<u64>,
+    /// Whether [`crate::Change::rounds`] can lower the number.
+    pub can_be_lowered: bool,
+}
+
+impl Rounds {
+    /// Both together: the rounds of each tool add up, and the largest decides about all.
+    pub(crate) fn add(&mut self, other: Self) {
+        *self = match self.most {
+            0 => other,
+            _ => Self {
+                most: self.most.saturating_add(other.most),
+                tokens: self.tokens.zip(other.tokens).map(|(one, two)| one.max(two)),
+                can_be_lowered: self.can_be_lowered && other.can_be_lowered,
+            },
+        };
+    }
 }
 
 /// Tokens around a piece of a request: roles, separators, a tool's frame. Providers' formats have up to

@@ -32,6 +32,7 @@ mod endpoint;
 mod form;
 mod gemini;
 mod json;
+mod media;
 mod observer;
 mod openai;
 mod reading;
@@ -42,7 +43,7 @@ mod tally;
 mod used;
 
 pub use account::is_about_account;
-pub use asked::{Asked, Input, Unreadable};
+pub use asked::{Asked, Detail, Document, Image, Input, Rounds, Unreadable};
 pub use dialect::Dialect;
 pub use endpoint::{Api, Endpoint};
 pub use observer::{Observer, SoFar};

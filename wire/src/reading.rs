@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use ledger::{Term, Unit};
 
-use crate::asked::{Asked, Unreadable};
+use crate::asked::{Asked, Detail, Document, Image, Rounds, Unreadable};
 use crate::json::{Json, Object};
+use crate::media;
 use crate::sound;
 
 /// What providers call the terms under which everything is served that asks for nothing else.
@@ -77,9 +78,28 @@ impl<'s> Reading<'s> {
         input.pieces = input.pieces.saturating_add(1);
     }
 
+    /// An image that isn't in the request, or whose size decides nothing.
     pub(crate) fn image(&mut self) {
-        let input = &mut self.asked.input;
-        input.images = input.images.saturating_add(1);
+        self.sized_image(Image::default());
+    }
+
+    /// An image by its URL, which can be a `data:` URL that has it.
+    pub(crate) fn image_url(&mut self, url: Option<&str>, detail: Detail) {
+        let data = url.and_then(|url| url.strip_prefix("data:")?.split_once(','));
+        let pixels = data.and_then(|(_, data)| media::pixels(data));
+        self.sized_image(Image { pixels, detail });
+    }
+
+    /// An image in base64.
+    pub(crate) fn image_data(&mut self, data: Option<Cow<'_, str>>) {
+        self.sized_image(Image {
+            pixels: data.and_then(|data| media::pixels(&data)),
+            detail: Detail::Auto,
+        });
+    }
+
+    pub(crate) fn sized_image(&mut self, image: Image) {
+        self.asked.input.images.push(image);
         self.asked.may_use(Unit::InputImage, None);
     }
 
@@ -102,10 +122,21 @@ impl<'s> Reading<'s> {
         self.audio(base64_bytes(text), millis);
     }
 
-    pub(crate) fn file(&mut self, bytes: u64) {
-        let input = &mut self.asked.input;
-        input.file_bytes = input.file_bytes.saturating_add(bytes);
+    /// A document in base64, or a `data:` URL of it.
+    pub(crate) fn document(&mut self, data: Option<Cow<'_, str>>) {
+        let pages = data.as_deref().and_then(media::pdf_pages);
+        let bytes = base64_bytes(data);
+        self.file(Document { bytes, pages });
+    }
+
+    pub(crate) fn file(&mut self, document: Document) {
+        self.asked.input.documents.push(document);
         self.asked.may_use(Unit::InputImage, None);
+    }
+
+    /// A tool that the provider executes, by itself and as often as it likes.
+    pub(crate) fn rounds(&mut self, rounds: Rounds) {
+        self.asked.input.rounds.add(rounds);
     }
 
     /// There is more to read than the request shows.

@@ -123,6 +123,9 @@ fn ask_form(
 pub struct Change<'a> {
     /// The most that the output limit may be. A lower one stays; one that isn't there is set.
     pub output_limit: Option<u64>,
+    /// The most rounds of the provider's own tools: `max_tool_calls` of a response, `max_uses` of Anthropic's web
+    /// tools. A lower number stays. Only if [`crate::Rounds::can_be_lowered`].
+    pub rounds: Option<u64>,
     /// Ask for the usage in the stream. Only where [`Asked::stream`] is true and
     /// [`Asked::usage_in_stream`] is not.
     pub usage_in_stream: bool,
@@ -150,7 +153,34 @@ pub fn change(endpoint: &Endpoint, body: &str, change: Change<'_>) -> Result<Str
     if let Some(limit) = change.output_limit {
         lower(&mut edits, endpoint, (body, whole), &members, limit);
     }
+    if let Some(rounds) = change.rounds {
+        lower_rounds(&mut edits, endpoint.api, (body, whole), &members, rounds);
+    }
     Ok(edits.apply(body))
+}
+
+fn lower_rounds(
+    edits: &mut Edits,
+    api: Api,
+    (body, whole): (&str, Json<'_>),
+    members: &Object<'_>,
+    rounds: u64,
+) {
+    match api {
+        Api::Responses => {
+            let name = responses::MAX_TOOL_CALLS;
+            lower_in(edits, (body, whole), &[name], name, rounds);
+        }
+        Api::Messages => {
+            for tool in members.get("tools").map(Json::items).unwrap_or_default() {
+                let kind = tool.get("type").and_then(Json::text);
+                if kind.is_some_and(|kind| anthropic::ask::has_max_uses(&kind)) {
+                    lower_in(edits, (body, tool), &["max_uses"], "max_uses", rounds);
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// The body without the members of that name.

@@ -84,6 +84,9 @@ pub(crate) struct Entry {
     /// How much of a unit is charged at least, where any of it is used.
     #[serde(default, with = "pairs", skip_serializing_if = "Vec::is_empty")]
     pub(crate) least: Vec<(String, u64)>,
+    /// The context window in tokens, input and output together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) context: Option<u64>,
     /// In the order in which they override each other.
     pub(crate) prices: Vec<PriceText>,
 }

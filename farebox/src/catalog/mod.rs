@@ -10,6 +10,7 @@
 mod custom;
 pub mod diff;
 mod file;
+mod images;
 pub mod import;
 mod layer;
 mod limits;
@@ -30,6 +31,7 @@ use std::sync::{Arc, LazyLock};
 
 pub use custom::{CustomCost, CustomCostError};
 pub use file::FileError;
+pub use images::image_tokens;
 pub use limits::output_tokens_max;
 pub use live::{Live, Reloaded};
 pub use model::{Model, Part, PriceError, Priced};
@@ -37,7 +39,7 @@ pub use providers::{
     Api, BaseUrl, Cached, Credential, PathError, Provider, custom_provider, provider, providers,
 };
 pub use rate::{per, text as published};
-pub use tokenizer::{Tokenizer, has_tokenizer, tokenizer};
+pub use tokenizer::{Family, Text, Tokenizer, Tokens, tokenizer};
 
 use file::PriceFile;
 use layer::Layer;
@@ -174,12 +176,28 @@ impl Catalog {
     /// [`Unpriced`] where it has none.
     pub fn find(&self, provider: &str, name: &str) -> Result<Arc<Model>, Unpriced> {
         match self.lookup(provider, name) {
-            Some(model) if model.tariff().is_some() => Ok(model),
+            Some(model) if model.tariff().is_some() => Ok(self.with_context(provider, name, model)),
             other => Err(Unpriced {
                 provider: provider.to_owned(),
                 model: name.to_owned(),
                 why: other.and_then(|model| model.why.clone()),
             }),
+        }
+    }
+
+    /// A list that corrects a price needn't repeat the context window that the next one has.
+    fn with_context(&self, provider: &str, name: &str, model: Arc<Model>) -> Arc<Model> {
+        if model.context.is_some() {
+            return model;
+        }
+        let name = name.to_lowercase();
+        let mut lists = self.lists(provider);
+        match lists.find_map(|list| list.find(&name)?.context) {
+            Some(context) => Arc::new(Model {
+                context: Some(context),
+                ..Model::clone(&model)
+            }),
+            None => model,
         }
     }
 

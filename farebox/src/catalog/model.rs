@@ -22,6 +22,8 @@ pub struct Model {
     pub why: Option<String>,
     /// How much of a unit is charged at least, where any of it is used.
     pub least: Vec<(Unit, u64)>,
+    /// The context window in tokens, input and output together, if the list says.
+    pub context: Option<u64>,
     /// The prices as the list has them.
     pub(crate) texts: Vec<PriceText>,
     pub(super) tariff: Option<Tariff>,
@@ -144,6 +146,7 @@ impl Model {
             names: Vec::new(),
             why: Some(why.to_owned()),
             least: Vec::new(),
+            context: None,
             texts: Vec::new(),
             tariff: None,
             surcharges: Arc::default(),

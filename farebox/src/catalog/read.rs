@@ -84,6 +84,7 @@ pub(crate) fn model(source: &str, provider: &str, entry: &Entry) -> Result<Model
         names: entry.names.clone(),
         why: entry.why.clone(),
         least: least.collect::<Result<_, String>>()?,
+        context: entry.context,
         texts: entry.prices.clone(),
         tariff,
         surcharges: Arc::default(),

@@ -13,6 +13,10 @@ const ORIGINATOR: HeaderName = HeaderName::from_static("originator");
 
 /// Whether the client sends a prompt again whose answer was ended at a limit.
 pub fn repeats_what_is_incomplete(call: &Call) -> bool {
+    is_codex(call)
+}
+
+fn is_codex(call: &Call) -> bool {
     [&ORIGINATOR, &USER_AGENT].into_iter().any(|name| {
         let value = call.header(name).unwrap_or_default();
         value.to_ascii_lowercase().starts_with("codex")
@@ -21,8 +25,16 @@ pub fn repeats_what_is_incomplete(call: &Call) -> bool {
 
 /// How a call is refused for which there is no credit.
 pub fn status_without_credit(call: &Call) -> StatusCode {
-    match repeats_what_is_incomplete(call) {
+    match is_codex(call) {
         true => StatusCode::TOO_MANY_REQUESTS,
         false => StatusCode::PAYMENT_REQUIRED,
+    }
+}
+
+/// The status with which the client repeats a call by itself, after a wait.
+pub fn status_to_wait(call: &Call) -> StatusCode {
+    match is_codex(call) {
+        true => StatusCode::SERVICE_UNAVAILABLE,
+        false => StatusCode::TOO_MANY_REQUESTS,
     }
 }

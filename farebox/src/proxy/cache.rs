@@ -23,7 +23,7 @@ use crate::proxy::call::Call;
 use crate::proxy::credential::Key;
 use crate::proxy::error::ProxyError;
 use crate::proxy::record::{self, Outcome};
-use crate::proxy::route::Route;
+use crate::proxy::route::{Clamped, Route};
 use crate::proxy::{Prepared, Reply, meter, settle, tail};
 use crate::store::logs::{self, KeySource, NewLog};
 use crate::store::{StoreError, cache as rows};
@@ -299,7 +299,7 @@ pub async fn keep(app: &App, prepared: &Prepared, answer: &Answer) {
     };
     let max = app.config.gateway.cache_body_max_bytes;
     let fits = !body.is_empty() && body.len() <= max;
-    let is_whole = answer.status.is_success() && prepared.clamped.is_none();
+    let is_whole = answer.status.is_success() && prepared.clamped == Clamped::default();
     if !fits || !is_whole || app.config.gateway.cache_max_bytes == 0 {
         return;
     }

@@ -26,6 +26,8 @@ pub mod codes {
     pub const BAD_FORMAT: i64 = 2019;
     /// Less credit is available than the call needs at least.
     pub const NO_CREDIT: i64 = 2021;
+    /// As much credit as the call needs is held by running calls: it can be repeated.
+    pub const CREDIT_HELD: i64 = 8112;
     /// A spend rule of the gateway's leaves less than the call needs at least.
     pub const SPEND_LIMIT: i64 = 2041;
     /// There is no key under that alias.

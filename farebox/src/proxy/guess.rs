@@ -53,16 +53,19 @@ pub fn guess(bound: &Bound, route: &Route) -> Usage {
 fn read(guess: &mut Usage, bound: &Bound, route: &Route) {
     let input = &route.asked.input;
     let text = input.text_bytes.div_ceil(BYTES_PER_TOKEN);
-    let text = route.text_tokens.unwrap_or(text);
+    let text = route.text_tokens.map_or(text, |counted| counted.likely);
     let per_token = match route.asked.may_use.contains_key(&Unit::InputVideo) {
         true => VIDEO_BYTES,
         false => FILE_BYTES,
     };
+    let images = u64::try_from(input.images.len()).unwrap_or(u64::MAX);
+    let file_bytes = input.documents.iter().map(|document| document.bytes);
+    let file_bytes = file_bytes.fold(0, u64::saturating_add);
     let tokens = text
         .saturating_add(input.tokens)
-        .saturating_add(input.images.saturating_mul(IMAGE_TOKENS))
+        .saturating_add(images.saturating_mul(IMAGE_TOKENS))
         .saturating_add(input.pieces.saturating_mul(4))
-        .saturating_add(input.file_bytes.div_ceil(per_token));
+        .saturating_add(file_bytes.div_ceil(per_token));
     let first = route.asked.units(Kind::InputToken).next();
     let text_unit = bound.card.rate(Unit::Input).map(|_| Unit::Input);
     if let Some(unit) = text_unit.or(first) {

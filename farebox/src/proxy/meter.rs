@@ -41,6 +41,7 @@ const WHOLE_MAX: usize = 64 * 1024 * 1024;
 const ERROR_MAX: usize = 1024 * 1024;
 
 const CLAMPED: HeaderName = HeaderName::from_static("cf-aig-max-tokens-clamped");
+const ROUNDS_CLAMPED: HeaderName = HeaderName::from_static("cf-aig-max-tool-calls-clamped");
 
 /// Passes an answer on, and settles its call.
 ///
@@ -361,8 +362,11 @@ fn answer_headers(prepared: &Prepared, provider: &HeaderMap) -> HeaderMap {
 pub(super) fn add_own_headers(prepared: &Prepared, headers: &mut HeaderMap) {
     let model = prepared.route.as_ref().map(|route| route.model.as_str());
     Identity::of(&prepared.call, model).tell(headers);
-    if let Some(limit) = prepared.clamped {
+    if let Some(limit) = prepared.clamped.limit {
         headers.insert(CLAMPED, HeaderValue::from(limit));
+    }
+    if let Some(rounds) = prepared.clamped.rounds {
+        headers.insert(ROUNDS_CLAMPED, HeaderValue::from(rounds));
     }
     prepared.cached.tell(headers);
 }

@@ -20,6 +20,7 @@ mod extend;
 mod guess;
 mod hop;
 mod identity;
+mod input;
 mod instead;
 mod lease;
 mod meter;
@@ -27,8 +28,10 @@ mod outbound;
 mod own;
 mod price;
 mod pump;
+mod quote;
 mod rate;
 mod record;
+mod refuse;
 mod reserve;
 mod route;
 mod settle;
@@ -54,6 +57,7 @@ pub use error::{ProxyError, codes};
 pub use identity::{Identity, REQUEST_ID};
 pub use outbound::Client;
 pub use own::Clients as OwnClients;
+pub use quote::{Quote, Request as QuoteRequest, quote};
 pub use translate::Translation;
 pub use upstream::{ClientError, client};
 
@@ -66,7 +70,7 @@ use credential::Key;
 use driving::Driving;
 use record::Outcome;
 use reserve::Held;
-use route::{Bound, Route};
+use route::{Bound, Clamped, Route};
 use settle::Paid;
 use spend::Reserved;
 
@@ -87,8 +91,8 @@ struct Prepared {
     reserved: Option<Reserved>,
     /// The body as it is sent.
     body: Bytes,
-    /// The output limit that was put in, where it was lowered.
-    clamped: Option<u64>,
+    /// What was lowered in it.
+    clamped: Clamped,
     /// The client has not asked for the usage that its stream will bring.
     hides_usage: bool,
 }
@@ -208,7 +212,7 @@ async fn prepare_own(
     let reserved = spend::reserve_own(app, call, asks).await?;
     let (body, clamped, hides_usage) = match (&reserved, &route) {
         (Some(reserved), Some(known)) => counted(call, known, &reserved.bound, reserved.amount),
-        _ => (call.body.clone(), None, false),
+        _ => (call.body.clone(), Clamped::default(), false),
     };
     Ok(Prepared {
         call: call.clone(),
@@ -230,11 +234,12 @@ fn counted(
     known: &Route,
     bound: &Bound,
     amount: ledger::Amount,
-) -> (Bytes, Option<u64>, bool) {
+) -> (Bytes, Clamped, bool) {
     let clamped = bound.clamped(amount).unwrap_or_default();
     let hides_usage = known.asked.stream && !known.asked.usage_in_stream;
     let change = Change {
-        output_limit: clamped,
+        output_limit: clamped.limit,
+        rounds: clamped.rounds,
         usage_in_stream: hides_usage,
         model: None,
     };

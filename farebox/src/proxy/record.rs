@@ -11,6 +11,7 @@ use crate::catalog::{CustomCost, Priced};
 use crate::proxy::Prepared;
 use crate::proxy::call::Call;
 use crate::proxy::error::ProxyError;
+use crate::proxy::route;
 use crate::store::logs::{self, Body, KeySource, NewLog, Payloads};
 
 /// How a call has ended.
@@ -93,6 +94,12 @@ fn told(call: &Call, prepared: Option<&Prepared>, outcome: &Outcome<'_>) -> logs
     let usage = charged.as_ref().or(reported);
     let tokens = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     let millis = |since: Instant| i64::try_from(since.duration_since(call.begun).as_millis());
+    // A call that was refused before it was prepared has named a model all the same.
+    let read = match prepared {
+        None => route::route(call).ok().flatten(),
+        Some(_) => None,
+    };
+    let route = route.or(read.as_ref());
     let model = route.map(|route| route.model.clone());
     logs::Call {
         provider: call.target.slug.clone(),

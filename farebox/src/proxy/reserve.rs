@@ -6,19 +6,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledger::{Account, Amount, Code, Operation, Refusal, Timestamp, TransferId};
+use ledger::{Account, Amount, Code, Operation, Timestamp, TransferId};
 
 use crate::app::App;
 use crate::ids;
-use crate::proxy::agents;
 use crate::proxy::call::Call;
-use crate::proxy::error::{ProxyError, codes};
+use crate::proxy::error::ProxyError;
 use crate::proxy::extend;
 use crate::proxy::lease;
+use crate::proxy::refuse;
 use crate::proxy::route::{Bound, Route};
 use crate::proxy::spend::{self, Matched};
 use crate::store::committer::CommitError;
-use crate::store::holds;
 use crate::store::leases::Part;
 
 /// For how long a call's credit is held beyond the longest that a call may take. Who finds it held longer finds
@@ -117,7 +116,7 @@ pub async fn reserve(
                 ..held
             })
         }
-        Err(error) => Err(refused(app, call, route, &rules, least, error).await?),
+        Err(error) => Err(refused(app, call, (route, bound), &rules, least, error).await?),
     }
 }
 
@@ -141,54 +140,18 @@ pub fn expiry(app: &App, begins_within: Duration) -> Timestamp {
 async fn refused(
     app: &Arc<App>,
     call: &Call,
-    route: &Route,
+    (route, bound): (&Route, &Bound),
     rules: &[Matched<'_>],
     least: Amount,
     error: CommitError,
 ) -> Result<ProxyError, ProxyError> {
     match error {
-        CommitError::Refused(refused) => explain(app, call, least, refused.refusal).await,
+        CommitError::Refused(refused) => {
+            refuse::explain(app, call, bound, least, refused.refusal).await
+        }
         CommitError::OverLimit(over) => {
             Ok(spend::refusal(app, call, route, rules, &over, least).await?)
         }
         error => Err(error.into()),
     }
-}
-
-async fn explain(
-    app: &Arc<App>,
-    call: &Call,
-    needs: Amount,
-    refusal: Refusal,
-) -> Result<ProxyError, ProxyError> {
-    use http::StatusCode;
-    Ok(match refusal {
-        Refusal::InsufficientCredit => {
-            let available = holds::balances(&app.store.db, call.account)
-                .await?
-                .available();
-            let message = format!(
-                "Insufficient credit: the call needs {needs} cents at least and {available} are available. \
-                 Top up, ask for fewer tokens, or wait for running calls to end"
-            );
-            ProxyError::new(
-                agents::status_without_credit(call),
-                codes::NO_CREDIT,
-                message,
-            )
-        }
-        Refusal::SpendingLimitExceeded => {
-            let message = format!(
-                "The account's spending limit has less left than the {needs} cents that the call needs at \
-                 least: GET billing/spending-limit tells it. Wait for its window, or raise it"
-            );
-            ProxyError::new(StatusCode::TOO_MANY_REQUESTS, codes::ACCOUNT_LIMIT, message)
-        }
-        Refusal::AccountFrozen => ProxyError::new(
-            StatusCode::FORBIDDEN,
-            codes::FROZEN,
-            "Spending is frozen while a payment of this account is disputed. Ask whoever runs the gateway",
-        ),
-        other => ProxyError::internal(other),
-    })
 }

@@ -1,34 +1,23 @@
-//! What a call asks for, and the most that it can cost. Pure: it reads the request and the catalogue, and
-//! decides nothing about money that is there.
+//! What a call asks for, and what it can cost. Pure: it reads the request and the catalogue, and decides nothing about
+//! money that is there.
 //!
-//! The bound is safe rather than close. Text is counted by its bytes where it is short or there is no tokenizer
-//! (`tokens`), since no token is shorter than a byte; what the request leaves open is taken for the most that its
-//! model can do.
+//! A bound has three amounts: the ceiling, what is likely at the start of a stream, and the least with which the call
+//! makes sense. How many tokens it reads is `input`'s to say.
 
 use std::sync::Arc;
 
 use ledger::rates::{Card, Markup, affordable, charge, dearest};
-use ledger::{Amount, Basis, Kind, Unit, Usage};
+use ledger::{Amount, Basis, Kind, Timestamp, Unit, Usage};
 use wire::{Asked, Endpoint, Unreadable};
 
-use crate::catalog::{Catalog, Model, output_tokens_max};
+use crate::catalog::{Catalog, Model, Tokens, output_tokens_max};
 use crate::proxy::call::Call;
 use crate::proxy::error::{ProxyError, codes};
+use crate::proxy::input::Reads;
 
 /// What an answer is taken to have at most where neither the request nor anybody else says: no model that is
 /// sold writes more.
 const OUTPUT_TOKENS_MAX: u64 = 131_072;
-
-/// What there is to read at most where the request doesn't show it: no context window that is sold is larger.
-const CONTEXT_TOKENS_MAX: u64 = 2_097_152;
-
-/// Tokens of an image at most, in any of the providers' ways of counting (OpenAI: "Calculating costs"; Anthropic:
-/// "Vision"; Gemini: 258 a tile).
-const IMAGE_TOKENS_MAX: u64 = 6_200;
-
-/// Bytes of sound that make a token at least: 32 tokens a second (Gemini: "Audio understanding") of sound at 8
-/// kbit a second.
-const AUDIO_BYTES_PER_TOKEN: u64 = 32;
 
 /// Bytes of sound that last a millisecond at least, at 8 kbit a second.
 const AUDIO_BYTES_PER_MS: u64 = 1;
@@ -40,7 +29,7 @@ const AUDIO_MS_MAX: u64 = 3 * 60 * 60 * 1000;
 /// What a provider may count more of a recording than it says it lasts: OpenAI counts whole seconds.
 const AUDIO_MS_MORE: u64 = 1000;
 
-/// How often a provider's own tools are used at most, where the request doesn't say.
+/// How often a server-side tool that is charged by the call is used at most, if the request doesn't say.
 const TOOL_CALLS_MAX: u64 = 25;
 
 /// What providers charge for their own tools.
@@ -63,8 +52,8 @@ pub struct Route {
     pub asked: Asked,
     /// The model's name in the request.
     pub model: String,
-    /// The most tokens that its text is, where they have been counted.
-    pub text_tokens: Option<u64>,
+    /// The tokens of its text, if they have been counted.
+    pub text_tokens: Option<Tokens>,
 }
 
 /// A call whose cost is bounded.
@@ -81,9 +70,11 @@ pub struct Bound {
     pub markup: Markup,
     /// The most that it uses, without its output.
     pub input: Usage,
-    /// What it uses before its first output token, as a rule: the part of `input` that the first hold of a
-    /// streamed call covers.
+    /// What it uses before its first output token, as a rule, with the first round of a server-side tool: the part of
+    /// `input` that the first hold of a streamed call covers.
     pub likely_input: Usage,
+    /// How many tokens it reads, and in how many rounds of server-side tools.
+    pub reads: Reads,
     /// The dearest output unit that it may use; `None` if it writes no tokens.
     pub output: Option<Unit>,
     /// The output limit of each answer, in tokens.
@@ -97,12 +88,30 @@ pub struct Bound {
     /// The cost of `likely_input` and `likely_limit`: what a streamed call holds at its start.
     /// `least <= likely <= most`.
     pub likely: Amount,
-    /// The cost with the least output that can be requested.
+    /// The cost with the fewest rounds and the least output that can be requested; of a stream, with `likely_input`.
     pub least: Amount,
+    /// Whether the answer streams, so that its hold can be extended while it runs.
+    pub is_stream: bool,
 }
 
-/// Output tokens that the first hold of a streamed call covers, for each answer.
-const OUTPUT_TOKENS_LIKELY: u64 = 8192;
+/// What is changed in a request so that it costs no more than there is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Clamped {
+    /// The output limit of each answer, in tokens.
+    pub limit: Option<u64>,
+    /// The rounds of server-side tools.
+    pub rounds: Option<u64>,
+}
+
+/// Output tokens that the first hold of a streamed call covers, for each answer: as many as the prompt has, between
+/// these. Few answers are longer than their prompt, and a longer one has its hold extended.
+const OUTPUT_TOKENS_LIKELY: std::ops::RangeInclusive<u64> = 1024..=8192;
+
+fn likely_limit(reads: &Reads, limit: u64, limit_min: u64) -> u64 {
+    let (low, high) = (OUTPUT_TOKENS_LIKELY.start(), OUTPUT_TOKENS_LIKELY.end());
+    let likely = reads.shown_likely().clamp(*low, *high);
+    limit.min(likely.max(limit_min))
+}
 
 /// Reads what a call asks for; nothing where its path is none that is metered.
 ///
@@ -174,16 +183,31 @@ impl Route {
         model: Arc<Model>,
         markup: Markup,
     ) -> Result<Bound, ProxyError> {
-        let card = model.card(call.at, &self.asked.terms);
+        let provider = call.target.provider.slug;
+        self.bound_at(call.at, provider, &call.headers, model, markup)
+    }
+
+    /// The same of a call that isn't made.
+    ///
+    /// # Errors
+    /// As [`Route::bound`].
+    pub fn bound_at(
+        &self,
+        at: Timestamp,
+        provider: &str,
+        headers: &http::HeaderMap,
+        model: Arc<Model>,
+        markup: Markup,
+    ) -> Result<Bound, ProxyError> {
+        let card = model.card(at, &self.asked.terms);
         let card = card.map_err(unpriced)?;
         self.sold(&card, &model)?;
-        let input = self.input(&card).map_err(unpriced)?;
+        let reads = Reads::of(self, &model.id, context(headers, &model));
+        let input = self.input(&card, &reads).map_err(unpriced)?;
         let output = self.output(&card, &input).map_err(unpriced)?;
-        let known = || output_tokens_max(call.target.provider.slug, &self.model);
+        let known = || output_tokens_max(provider, &self.model);
         let limit = self.asked.output_limit.or_else(known);
         let limit = limit.unwrap_or(OUTPUT_TOKENS_MAX);
-        let choices = self.asked.choices.max(1);
-        let likely_limit = limit.min(OUTPUT_TOKENS_LIKELY.max(self.asked.output_limit_min));
         let mut bound = Bound {
             model,
             models: Vec::new(),
@@ -191,28 +215,27 @@ impl Route {
             markup,
             likely_input: input.clone(),
             input,
+            reads,
             output,
             limit,
-            likely_limit,
-            choices,
+            likely_limit: likely_limit(&reads, limit, self.asked.output_limit_min),
+            choices: self.asked.choices.max(1),
             most: Amount::ZERO,
             likely: Amount::ZERO,
             least: Amount::ZERO,
+            is_stream: self.asked.stream,
         };
-        let tokens = |limit: u64| limit.saturating_mul(choices);
-        bound.least = bound.cost(&bound.input, tokens(self.asked.output_limit_min.min(limit)))?;
-        bound.most = bound.cost(&bound.input, tokens(limit))?;
-        let likely = bound.cost(&bound.likely_input, bound.likely_output())?;
-        bound.likely = likely.max(bound.least).min(bound.most);
+        bound.likely_input = bound.input_of(reads.likely(), reads.rounds.most.min(1));
+        bound.find_amounts(self.asked.output_limit_min)?;
         Ok(bound)
     }
 
-    /// The most that the call uses besides what it writes.
-    fn input(&self, card: &Card) -> Result<Usage, ledger::rates::ChargeError> {
+    /// The most that the call uses besides its output.
+    fn input(&self, card: &Card, reads: &Reads) -> Result<Usage, ledger::rates::ChargeError> {
         let asked = &self.asked;
         let mut usage = Usage::new(Basis::Estimated);
         usage.terms.clone_from(&asked.terms);
-        let tokens = self.input_tokens();
+        let tokens = reads.most(reads.rounds.most);
         let units = self.token_units(card, Kind::InputToken);
         if !units.is_empty() {
             usage.add(dearest(card, &units, tokens)?, tokens);
@@ -290,22 +313,6 @@ impl Route {
         }
     }
 
-    fn input_tokens(&self) -> u64 {
-        let input = &self.asked.input;
-        if input.is_open {
-            return CONTEXT_TOKENS_MAX;
-        }
-        let counted = self.text_tokens.unwrap_or(input.text_bytes);
-        let over = input.text_bytes.saturating_sub(counted);
-        let shown = input
-            .text_tokens_max()
-            .saturating_sub(over)
-            .saturating_add(input.images.saturating_mul(IMAGE_TOKENS_MAX))
-            .saturating_add(input.audio_bytes / AUDIO_BYTES_PER_TOKEN)
-            .saturating_add(input.file_bytes);
-        shown.min(CONTEXT_TOKENS_MAX)
-    }
-
     fn output(
         &self,
         card: &Card,
@@ -339,19 +346,145 @@ impl Bound {
         self.likely_limit.saturating_mul(self.choices)
     }
 
-    /// The output limit that `held` pays for, where it is lower than the one that the call has.
+    /// The input with that many tokens, and no more calls of server-side tools than rounds.
+    fn input_of(&self, tokens: u64, rounds: u64) -> Usage {
+        let mut usage = Usage::new(self.input.basis);
+        usage.terms.clone_from(&self.input.terms);
+        for (unit, quantity) in self.input.iter() {
+            let quantity = match unit.kind() {
+                Kind::InputToken => tokens.min(quantity),
+                Kind::Call if unit != Unit::Request && self.reads.rounds.most > 0 => {
+                    quantity.min(rounds)
+                }
+                _ => quantity,
+            };
+            usage.add(unit, quantity);
+        }
+        usage
+    }
+
+    fn with_rounds(&self, rounds: u64) -> Usage {
+        self.input_of(self.reads.most(rounds), rounds)
+    }
+
+    /// The input of the least that can be requested.
+    fn least_input(&self) -> Usage {
+        match self.is_stream {
+            true => self.likely_input.clone(),
+            false => self.with_rounds(self.reads.rounds_min()),
+        }
+    }
+
+    fn find_amounts(&mut self, limit_min: u64) -> Result<(), ProxyError> {
+        let tokens = |limit: u64| limit.saturating_mul(self.choices);
+        let least = self.cost(&self.least_input(), tokens(limit_min.min(self.limit)))?;
+        self.most = self.cost(&self.input, tokens(self.limit))?;
+        // An odd price list may have a lower rate for more of it.
+        self.least = least.min(self.most);
+        let likely = self.cost(&self.likely_input, self.likely_output())?;
+        self.likely = likely.max(self.least).min(self.most);
+        Ok(())
+    }
+
+    /// What `amount` pays for, if that is less than the call can cost: first fewer rounds of server-side tools, as long
+    /// as that leaves a likely output, and then a lower output limit.
     ///
     /// # Errors
-    /// Where the ledger can't price it, which the bound rules out.
-    pub fn clamped(&self, held: Amount) -> Result<Option<u64>, ProxyError> {
-        let Some(unit) = self.output.filter(|_| held < self.most) else {
+    /// If the ledger can't price it, which the bound rules out.
+    pub fn clamped(&self, amount: Amount) -> Result<Clamped, ProxyError> {
+        if amount >= self.most {
+            return Ok(Clamped::default());
+        }
+        let rounds = self.affordable_rounds(amount);
+        let input = rounds.map_or_else(|| self.input.clone(), |rounds| self.with_rounds(rounds));
+        let mut tokens = self.affordable_output(&input, amount)?;
+        if self.is_stream {
+            // Its hold is extended if it reads more than is likely.
+            tokens = tokens.or(self.affordable_output(&self.likely_input, amount)?);
+        }
+        let limit = self
+            .output
+            .map(|_| tokens.unwrap_or_default() / self.choices);
+        Ok(Clamped {
+            limit: limit.filter(|limit| *limit < self.limit),
+            rounds,
+        })
+    }
+
+    /// The most rounds that leave a likely output; `None` if their number stays as it is.
+    fn affordable_rounds(&self, amount: Amount) -> Option<u64> {
+        let (least, most) = (self.reads.rounds_min(), self.reads.rounds.most);
+        let fits = |rounds: u64| {
+            let cost = self.cost(&self.with_rounds(rounds), self.likely_output());
+            cost.is_ok_and(|cost| cost <= amount)
+        };
+        // The cost rises with the rounds: half of what is left is ruled out with each look.
+        let (mut low, mut high) = (least, most);
+        while low < high {
+            let middle = low + (high - low).div_ceil(2);
+            match fits(middle) {
+                true => low = middle,
+                false => high = middle - 1,
+            }
+        }
+        (low < most).then_some(low)
+    }
+
+    /// How many output tokens `amount` pays for beside that input; `None` if it doesn't pay for the input.
+    fn affordable_output(&self, input: &Usage, amount: Amount) -> Result<Option<u64>, ProxyError> {
+        let Some(unit) = self.output else {
             return Ok(None);
         };
-        let paid = affordable(&self.card, &self.input, unit, held, self.markup);
-        let paid = paid.map_err(ProxyError::internal)?.unwrap_or_default();
-        let limit = paid / self.choices;
-        Ok((limit < self.limit).then_some(limit))
+        affordable(&self.card, input, unit, amount, self.markup).map_err(ProxyError::internal)
     }
+
+    /// Why the call needs `amount`: `input 41,204 tokens, output up to 32,000 tokens, web_search up to 5`.
+    pub fn needs(&self, amount: Amount) -> String {
+        let input = match amount >= self.most {
+            true => self.input.clone(),
+            false => self.least_input(),
+        };
+        let mut needs = Vec::new();
+        if input.input_tokens() > 0 {
+            needs.push(format!("input {} tokens", grouped(input.input_tokens())));
+        }
+        if self.output.is_some() {
+            let limit = grouped(self.limit.saturating_mul(self.choices));
+            needs.push(format!("output up to {limit} tokens"));
+        }
+        for (unit, quantity) in self.input.iter() {
+            let is_token = matches!(unit.kind(), Kind::InputToken | Kind::OutputToken);
+            if !is_token && unit != Unit::Request {
+                let unit = unit.name().replace('_', " ");
+                needs.push(format!("{unit} up to {}", grouped(quantity)));
+            }
+        }
+        needs.join(", ")
+    }
+}
+
+/// A number with a comma between thousands.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The model's context window. A header opens a larger one of some of Anthropic's models (Anthropic's docs, "Context
+/// windows").
+fn context(headers: &http::HeaderMap, model: &Model) -> Option<u64> {
+    let beta = headers
+        .get("anthropic-beta")
+        .and_then(|beta| beta.to_str().ok());
+    let is_larger = beta.is_some_and(|beta| beta.contains("context-1m"));
+    let window = if is_larger { 1_000_000 } else { 0 };
+    model.context.map(|context| context.max(window))
 }
 
 /// The model, or what is requested of it, has no price.

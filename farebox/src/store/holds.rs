@@ -1,6 +1,6 @@
 //! Reading balances and holds. They are written by the committer only.
 
-use ledger::{AccountId, Balances, Hold, Timestamp, TransferId};
+use ledger::{AccountId, Amount, Balances, Hold, Timestamp, TransferId};
 
 use crate::store::db::Db;
 use crate::store::{StoreError, ledger_rows as rows};
@@ -22,6 +22,24 @@ pub async fn standing(db: &Db, account: AccountId) -> Result<(Balances, bool), S
     let row = db.query_opt(sql, &[account.to_string().into()]).await?;
     let found = row.map(|mut row| rows::standing(&mut row)).transpose()?;
     Ok(found.map_or_else(Default::default, |(_, balances, frozen)| (balances, frozen)))
+}
+
+/// What an account holds that is released or posted by then at the latest: its running calls' credit, for the most part.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn held_until(
+    db: &Db,
+    account: AccountId,
+    until: Timestamp,
+) -> Result<Amount, StoreError> {
+    let sql = "SELECT CAST(COALESCE(SUM(amount - posted), 0) AS BIGINT) FROM holds \
+         WHERE account_id = $1 AND state = 'open' AND expires_at <= $2";
+    let row = db
+        .query_opt(sql, &[account.to_string().into(), until.millis().into()])
+        .await?;
+    let nanos = row.map(|mut row| row.int()).transpose()?;
+    Ok(Amount::from_nanos(nanos.unwrap_or_default()))
 }
 
 /// A hold of anybody's: for the operator.

@@ -2,8 +2,9 @@
 
 use ledger::{Term, Unit};
 
+use crate::asked::Rounds;
 use crate::json::{Json, Object};
-use crate::reading::{Reading, base64_bytes};
+use crate::reading::Reading;
 
 pub(crate) const UNITS: &[Unit] = &[Unit::Input, Unit::CacheRead, Unit::Output, Unit::Reasoning];
 
@@ -37,15 +38,13 @@ pub(crate) fn ask(reading: &mut Reading<'_>, whole: Json<'_>, body: &Object<'_>)
     if let Some(format) = body.get("output_config") {
         reading.text(format.raw());
     }
-    let kept = [
-        "container",
-        "mcp_servers",
-        "context_management",
-        "compaction",
-    ];
-    if kept.iter().any(|name| body.get(name).is_some()) {
-        reading.open();
+    if body
+        .get("mcp_servers")
+        .is_some_and(|servers| !servers.items().is_empty())
+    {
+        reading.rounds(server_loop(None));
     }
+    compaction(reading, body);
     if let Some(others) = body.get("fallbacks") {
         fallbacks(reading, others);
     }
@@ -63,6 +62,37 @@ fn fallbacks(reading: &mut Reading<'_>, others: Json<'_>) {
             asked.output_limit = asked.output_limit.max(Some(limit));
             asked.output_limit_min = asked.output_limit_min.max(limit);
         }
+    }
+}
+
+/// Rounds of server tools in one request: after ten of them the answer stops with `pause_turn` (Anthropic's docs,
+/// "Server tools").
+const ROUNDS_MAX: u64 = 10;
+
+/// What one search, or one page that is fetched, brings at most. Anthropic's docs ("Web fetch tool") have 125,000
+/// tokens for a PDF of 500 kB as their largest example.
+const ROUND_TOKENS_MAX: u64 = 128_000;
+
+const fn server_loop(tokens: Option<u64>) -> Rounds {
+    Rounds {
+        most: ROUNDS_MAX,
+        tokens,
+        can_be_lowered: false,
+    }
+}
+
+/// Editing the context (Anthropic's docs, "Context editing", "Compaction"): what is cleared is input that isn't
+/// read. Only a compaction reads: everything once more, to sum it up.
+fn compaction(reading: &mut Reading<'_>, body: &Object<'_>) {
+    let edits = body.get("context_management");
+    let edits = edits.and_then(|management| management.get("edits"));
+    let only_clears = |edit: &Json<'_>| {
+        let kind = edit.get("type").and_then(Json::text);
+        kind.is_some_and(|kind| kind.starts_with("clear_"))
+    };
+    let mut edits = edits.map(Json::items).unwrap_or_default().into_iter();
+    if body.get("compaction").is_some() || edits.any(|edit| !only_clears(&edit)) {
+        reading.asked.input.rereads = 1;
     }
 }
 
@@ -98,11 +128,7 @@ fn block(reading: &mut Reading<'_>, block: Json<'_>) {
             }
         }
         (Some("image"), Some(source)) => {
-            reading.image();
-            // Its size doesn't change by much what it costs.
-            if source.get("data").is_none() && source.get("url").is_none() {
-                reading.open();
-            }
+            reading.image_data(source.get("data").and_then(Json::text));
         }
         (Some("document"), Some(source)) => document(reading, source),
         (Some("tool_result"), _) => {
@@ -117,11 +143,39 @@ fn block(reading: &mut Reading<'_>, block: Json<'_>) {
 fn document(reading: &mut Reading<'_>, source: Json<'_>) {
     let kind = source.get("type").and_then(Json::text);
     match (kind.as_deref(), source.get("data"), source.get("content")) {
-        (Some("base64"), Some(data), _) => reading.file(base64_bytes(data.text())),
+        (Some("base64"), Some(data), _) => reading.document(data.text()),
         (Some("text"), Some(data), _) => reading.value(data),
         (Some("content"), _, Some(inside)) => content(reading, inside),
         _ => reading.open(),
     }
+}
+
+/// What a tool may add that Anthropic executes; `None` for the client's own tools: `custom`, `bash`, `computer`,
+/// `text_editor`, `memory` (Anthropic's docs, "Tool use overview").
+fn rounds_of(kind: &str, tool: &Object<'_>, max_uses: Option<u64>) -> Option<Rounds> {
+    let most = max_uses.unwrap_or(ROUNDS_MAX);
+    let can_be_lowered = has_max_uses(kind);
+    let of = |tokens| Rounds {
+        most: if can_be_lowered { most } else { ROUNDS_MAX },
+        tokens,
+        can_be_lowered,
+    };
+    let fetched = || tool.get("max_content_tokens").and_then(Json::count);
+    Some(match kind {
+        _ if kind.starts_with("web_search") => of(Some(ROUND_TOKENS_MAX)),
+        _ if kind.starts_with("web_fetch") => of(fetched().or(Some(ROUND_TOKENS_MAX))),
+        // It finds definitions that are in the request already.
+        _ if kind.starts_with("tool_search") => of(Some(0)),
+        _ if kind.starts_with("code_execution") => of(None),
+        _ if kind.starts_with("mcp_toolset") => of(None),
+        _ if kind.starts_with("advisor") => of(None),
+        _ => return None,
+    })
+}
+
+/// Whether the tool has `max_uses`, so that [`crate::Change::rounds`] can lower it.
+pub(crate) fn has_max_uses(kind: &str) -> bool {
+    kind.starts_with("web_search") || kind.starts_with("web_fetch")
 }
 
 /// A tool's definition. What Anthropic runs itself brings things to read that the request doesn't show.
@@ -130,18 +184,11 @@ fn tool(reading: &mut Reading<'_>, tool: Json<'_>) {
     reading.text(tool.raw());
     let members = tool.object();
     let kind = members.get("type").and_then(Json::text).unwrap_or_default();
-    let runs_there = [
-        "web_search",
-        "web_fetch",
-        "code_execution",
-        "mcp_toolset",
-        "advisor",
-    ];
-    if runs_there.iter().any(|start| kind.starts_with(start)) {
-        reading.open();
+    let most = members.get("max_uses").and_then(Json::count);
+    if let Some(rounds) = rounds_of(&kind, &members, most) {
+        reading.rounds(rounds);
     }
     if kind.starts_with("web_search") {
-        let most = members.get("max_uses").and_then(Json::count);
         reading.asked.may_use(Unit::WebSearch, most);
     }
     if kind.starts_with("advisor") {

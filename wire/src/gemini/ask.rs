@@ -2,9 +2,9 @@
 
 use ledger::{Term, Unit};
 
-use crate::asked::Unreadable;
+use crate::asked::{Rounds, Unreadable};
 use crate::json::{Json, Object};
-use crate::reading::{Reading, base64_bytes};
+use crate::reading::Reading;
 
 pub(crate) const UNITS: &[Unit] = &[Unit::Input, Unit::CacheRead, Unit::Output, Unit::Reasoning];
 
@@ -112,7 +112,7 @@ fn part(reading: &mut Reading<'_>, part: Json<'_>) {
             _ if value.is_null() => {}
             "text" => reading.value(value),
             "inlineData" | "inline_data" => inline(reading, &value.object()),
-            "fileData" | "file_data" => reading.open(),
+            "fileData" | "file_data" => file(reading, &value.object()),
             _ => reading.text(value.raw()),
         }
     }
@@ -121,32 +121,69 @@ fn part(reading: &mut Reading<'_>, part: Json<'_>) {
 fn inline(reading: &mut Reading<'_>, blob: &Object<'_>) {
     let kind = either(blob, ["mimeType", "mime_type"]).and_then(Json::text);
     let data = blob.get("data").and_then(Json::text);
-    let bytes = base64_bytes(data.clone());
     match kind.as_deref().and_then(|kind| kind.split('/').next()) {
-        Some("image") => reading.image(),
+        Some("image") => reading.image_data(data),
         Some("audio") => reading.audio_in_base64(data),
         Some("video") => {
-            reading.file(bytes);
+            reading.document(data);
             reading.asked.may_use(Unit::InputVideo, None);
             reading.asked.may_use(Unit::InputAudio, None);
         }
-        _ => reading.file(bytes),
+        _ => reading.document(data),
     }
 }
+
+/// A file that Google has, or fetches. An image has few tokens however large it is; a document or a video doesn't
+/// say.
+fn file(reading: &mut Reading<'_>, file: &Object<'_>) {
+    let kind = either(file, ["mimeType", "mime_type"]).and_then(Json::text);
+    match kind.is_some_and(|kind| kind.starts_with("image/")) {
+        true => reading.image(),
+        false => reading.open(),
+    }
+}
+
+/// What a tool may add that Google executes; `None` for those that the client executes.
+fn rounds_of(name: &str) -> Option<Rounds> {
+    let of = |most, tokens| {
+        Some(Rounds {
+            most,
+            tokens,
+            can_be_lowered: false,
+        })
+    };
+    match name {
+        "functionDeclarations" | "function_declarations" | "computerUse" | "computer_use" => None,
+        // Its results are read, and not charged as input (Gemini's docs, "Grounding with Google Search").
+        "googleSearch"
+        | "google_search"
+        | "googleSearchRetrieval"
+        | "google_search_retrieval"
+        | "googleMaps"
+        | "google_maps" => of(1, Some(SEARCH_TOKENS_MAX)),
+        // "Up to 5 times" (Gemini's docs, "Code execution").
+        "codeExecution" | "code_execution" => of(5, None),
+        _ => of(1, None),
+    }
+}
+
+/// What a search brings at most, as with OpenAI.
+const SEARCH_TOKENS_MAX: u64 = 128_000;
 
 /// A group of tools. What Google runs itself brings things to read that the request doesn't show.
 fn tools(reading: &mut Reading<'_>, tools: Json<'_>) {
     for (name, value) in tools.object().members() {
         reading.piece();
         reading.text(value.raw());
+        if let Some(rounds) = rounds_of(name) {
+            reading.rounds(rounds);
+        }
         match name {
-            "functionDeclarations" | "function_declarations" => continue,
             "googleSearch" | "google_search" => reading.asked.may_use(Unit::WebSearch, None),
             "googleSearchRetrieval" | "google_search_retrieval" => {
                 reading.asked.may_use(Unit::WebSearch, Some(1));
             }
             _ => {}
         }
-        reading.open();
     }
 }

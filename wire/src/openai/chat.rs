@@ -2,7 +2,7 @@
 
 use ledger::{Basis, Term, Unit, Usage};
 
-use crate::asked::Unreadable;
+use crate::asked::{Rounds, Unreadable};
 use crate::dialect::{Dialect, Searches, StreamUsage};
 use crate::json::skim::Shape;
 use crate::json::{Json, Object};
@@ -106,13 +106,27 @@ fn extras(reading: &mut Reading<'_>, body: &Object<'_>, dialect: Dialect) {
         reading.asked.instead.extend(other);
         reading.asked.may_switch = true;
     }
-    if ["plugins", "search_parameters", "documents"]
-        .iter()
-        .any(|name| body.get(name).is_some())
-    {
+    if body.get("search_parameters").is_some() {
+        reading.rounds(ONE_SEARCH);
+    }
+    let plugins = body.get("plugins").map(Json::items).unwrap_or_default();
+    for plugin in plugins {
+        match plugin.get("id").is_some_and(|id| id.is("web")) {
+            true => reading.rounds(ONE_SEARCH),
+            false => reading.open(),
+        }
+    }
+    if body.get("documents").is_some() {
         reading.open();
     }
 }
+
+/// A search before the answer, which isn't repeated.
+const ONE_SEARCH: Rounds = Rounds {
+    most: 1,
+    tokens: Some(content::SEARCH_TOKENS_MAX),
+    can_be_lowered: false,
+};
 
 fn searches(reading: &mut Reading<'_>, body: &Object<'_>, dialect: Dialect) {
     let options = body.get("web_search_options");
@@ -125,10 +139,10 @@ fn searches(reading: &mut Reading<'_>, body: &Object<'_>, dialect: Dialect) {
     match dialect.searches {
         Searches::OnceIfAsked if is_asked => {
             reading.asked.may_use(Unit::WebSearch, Some(1));
-            reading.open();
+            reading.rounds(ONE_SEARCH);
         }
         Searches::Always => reading.open(),
-        _ if options.is_some() => reading.open(),
+        _ if options.is_some() => reading.rounds(ONE_SEARCH),
         Searches::Never | Searches::OnceIfAsked => {}
     }
 }

@@ -1,12 +1,12 @@
 //! `responses`.
 
-use ledger::{Basis, Term, Unit, Usage};
+use ledger::{Basis, Kind, Term, Unit, Usage};
 
 use crate::asked::Unreadable;
 use crate::json::skim::Shape;
 use crate::json::{Json, Object};
 use crate::openai::{content, usage};
-use crate::reading::Reading;
+use crate::reading::{Reading, count_of};
 use crate::tally::Tally;
 use crate::used::Also;
 
@@ -74,15 +74,15 @@ pub(crate) fn ask(reading: &mut Reading<'_>, body: &Object<'_>) -> Result<(), Un
     for tool in body.get("tools").map(Json::items).unwrap_or_default() {
         content::tool(reading, tool);
     }
-    // What OpenAI keeps is read again, and charged again.
-    let kept = [
-        "previous_response_id",
-        "conversation",
-        "prompt",
-        "context_management",
-    ];
-    if kept.iter().any(|name| body.get(name).is_some()) {
+    limit_rounds(reading, count_of(body, MAX_TOOL_CALLS)?);
+    // What OpenAI has stored is read again, and charged again.
+    let stored = ["previous_response_id", "conversation", "prompt"];
+    if stored.iter().any(|name| body.get(name).is_some()) {
         reading.open();
+    }
+    if body.get("context_management").is_some() {
+        // A compaction reads everything once more, to sum it up.
+        reading.asked.input.rereads = 1;
     }
     Ok(())
 }
@@ -93,6 +93,22 @@ pub(crate) fn ask_compact(reading: &mut Reading<'_>, body: &Object<'_>) -> Resul
     reading.asked.output_limit = None;
     reading.asked.output_limit_min = u64::MAX;
     Ok(())
+}
+
+/// The limit of calls of all of OpenAI's own tools together.
+pub(crate) const MAX_TOOL_CALLS: &str = "max_tool_calls";
+
+fn limit_rounds(reading: &mut Reading<'_>, limit: Option<u64>) {
+    let rounds = &mut reading.asked.input.rounds;
+    let most = limit.unwrap_or(content::ROUNDS_MAX);
+    rounds.most = rounds.most.min(most);
+    if rounds.can_be_lowered {
+        for (unit, quantity) in &mut reading.asked.may_use {
+            if unit.kind() == Kind::Call && *unit != Unit::Request {
+                *quantity = Some(quantity.unwrap_or(most).min(most));
+            }
+        }
+    }
 }
 
 /// Reads an event, or a whole response.

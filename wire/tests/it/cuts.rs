@@ -160,7 +160,7 @@ proptest! {
         let _ = wire::ask(&endpoint, "application/json", &bytes, &mut |_| {});
         let _ = wire::ask(&endpoint, "multipart/form-data; boundary=\"{\"", &bytes, &mut |_| {});
         if let Ok(body) = str::from_utf8(&bytes) {
-            let change = wire::Change { output_limit: Some(5), usage_in_stream: true, model: Some("x") };
+            let change = wire::Change { output_limit: Some(5), rounds: Some(2), usage_in_stream: true, model: Some("x") };
             let _ = wire::change(&endpoint, body, change);
         }
     }

@@ -115,6 +115,7 @@ fn usage_is_asked_for_in_a_stream() {
 #[test]
 fn a_model_is_renamed_together_with_the_rest() {
     let wanted = Change {
+        rounds: None,
         output_limit: Some(5),
         usage_in_stream: true,
         model: Some("a\"b"),
@@ -131,6 +132,7 @@ fn a_model_is_renamed_together_with_the_rest() {
 #[test]
 fn an_empty_request_takes_every_change() {
     let wanted = Change {
+        rounds: None,
         output_limit: Some(5),
         usage_in_stream: true,
         model: Some("m"),
@@ -228,4 +230,24 @@ fn a_member_is_left_out_and_the_others_keep_their_place_and_their_numbers() {
     assert_eq!(without("[]", "stream"), Err(Unreadable::NoObject));
     let twice = Unreadable::Repeated("a".to_owned());
     assert_eq!(without(r#"{"a":1,"a":2}"#, "stream"), Err(twice));
+}
+
+#[test]
+fn rounds_of_server_side_tools_are_lowered_and_never_raised() {
+    let rounds = |rounds| Change {
+        rounds: Some(rounds),
+        ..Change::default()
+    };
+    let responses = |body, expected| check("openai", "v1/responses", rounds(2), body, expected);
+    responses(r#"{"max_tool_calls":5}"#, r#"{"max_tool_calls":2}"#);
+    responses(r#"{"max_tool_calls":1}"#, r#"{"max_tool_calls":1}"#);
+    responses(r#"{"a":1}"#, r#"{"max_tool_calls":2,"a":1}"#);
+    check(
+        "anthropic",
+        "v1/messages",
+        rounds(2),
+        r#"{"tools":[{"type":"web_search_20250305","max_uses":8},{"type":"web_fetch_20250910"},{"name":"mine"}]}"#,
+        r#"{"tools":[{"type":"web_search_20250305","max_uses":2},{"max_uses":2,"type":"web_fetch_20250910"},{"name":"mine"}]}"#,
+    );
+    check("openai", CHAT, rounds(2), "{}", "{}");
 }

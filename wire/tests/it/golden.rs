@@ -190,17 +190,47 @@ fn asked(asked: &Asked) -> Value {
     ])
 }
 
+/// `3 rounds of up to 128000 tokens, fixed`.
+fn rounds(rounds: wire::Rounds) -> Value {
+    if rounds.most == 0 {
+        return Value::Null;
+    }
+    let tokens = rounds
+        .tokens
+        .map_or("a context".to_owned(), |tokens| format!("{tokens} tokens"));
+    let fixed = if rounds.can_be_lowered { "" } else { ", fixed" };
+    json!(format!("{} rounds of up to {tokens}{fixed}", rounds.most))
+}
+
 fn input(input: &Input) -> Value {
+    let images = input.images.iter().map(|image| {
+        let size = image
+            .pixels
+            .map(|[width, height]| format!("{width}x{height}"));
+        json!(format!(
+            "{} {:?}",
+            size.as_deref().unwrap_or("?"),
+            image.detail
+        ))
+    });
+    let images: Vec<Value> = images.collect();
+    let documents = input.documents.iter().map(|document| match document.pages {
+        Some(pages) => json!(format!("{pages} pages")),
+        None => json!(format!("{} bytes", document.bytes)),
+    });
+    let documents: Vec<Value> = documents.collect();
     object([
         ("text_bytes", json!(input.text_bytes)),
         ("tokens", json!(input.tokens)),
         ("pieces", json!(input.pieces)),
-        ("images", json!(input.images)),
+        ("images", json!(images)),
         ("audio_bytes", json!(input.audio_bytes)),
         ("audio_ms", json!(input.audio_ms)),
         ("characters", json!(input.characters)),
-        ("file_bytes", json!(input.file_bytes)),
+        ("documents", json!(documents)),
         ("is_open", json!(input.is_open)),
+        ("rereads", json!(input.rereads)),
+        ("rounds", rounds(input.rounds)),
     ])
 }
 

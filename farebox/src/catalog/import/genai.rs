@@ -23,6 +23,7 @@ struct Model {
     id: String,
     #[serde(rename = "match")]
     rule: Rule,
+    context_window: Option<u64>,
     /// Prices, or a list of them with when they apply.
     prices: Box<RawValue>,
     price_variants: Option<Vec<Variant>>,
@@ -155,6 +156,7 @@ fn read_model(imported: &mut Imported, provider: &str, model: &Model) {
         source: None,
         why: None,
         least: Vec::new(),
+        context: model.context_window,
         prices,
     };
     imported.add(provider, entry);

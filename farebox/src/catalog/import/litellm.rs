@@ -165,6 +165,7 @@ fn entry(id: &str, prices: Vec<PriceText>) -> Entry {
         source: None,
         why: None,
         least: Vec::new(),
+        context: None,
         prices,
     }
 }

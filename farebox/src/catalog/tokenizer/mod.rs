@@ -1,14 +1,17 @@
-//! How many tokens a text is, for models of which that is known: so that what is held for a long prompt is close to
-//! what it costs. Everywhere else a text is counted by its bytes, of which no token has less than one.
+//! How many tokens a text is, so that the hold for a long prompt is close to what it costs. A text of an unknown family
+//! of models is counted by its bytes: no token is shorter than a byte.
 //!
-//! It is a bound and no bill. The tokens are those of OpenAI's byte-pair encoding, found as that finds them; what
-//! is told of a text is a little more than it is, for what a provider writes around it.
+//! It is a bound and no bill. The tokens are those of OpenAI's byte-pair encoding, found as that finds them. Each
+//! family has a margin on top (`family`).
 
+mod family;
 mod pieces;
 
 use std::collections::HashMap;
 use std::io::Read;
 use std::sync::LazyLock;
+
+pub use family::{Family, Text, Tokens};
 
 /// The vocabulary `o200k_base`, in the order of its ranks: a byte for a token's length, then the token. Made by
 /// `scripts/vocabulary`; the notice is beside it.
@@ -44,8 +47,8 @@ pub struct Tokenizer {
     ranks: HashMap<&'static [u8], u32>,
 }
 
-/// Whether it is known how a model reads text.
-pub fn has_tokenizer(provider: &str, model: &str) -> bool {
+/// Whether a model reads text with `o200k_base`.
+fn is_o200k(provider: &str, model: &str) -> bool {
     O200K_MODELS.iter().any(|(of, names, beginnings)| {
         let begins = |beginning: &&str| model.starts_with(beginning);
         *of == provider && (names.contains(&model) || beginnings.iter().any(begins))
@@ -206,7 +209,7 @@ mod tests {
             ("openai", "gpt-6", false),
             ("openrouter", "gpt-4o", false),
         ] {
-            assert_eq!(has_tokenizer(provider, model), has, "{provider}/{model}");
+            assert_eq!(is_o200k(provider, model), has, "{provider}/{model}");
         }
     }
 }

@@ -18,6 +18,7 @@ mod custom;
 mod extension;
 mod faults;
 mod headers;
+mod holds;
 mod idle;
 mod keys;
 mod leases;

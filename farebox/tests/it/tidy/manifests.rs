@@ -20,7 +20,7 @@ const RULES: &[(&str, May, &str)] = &[
     ),
     (
         "wire",
-        May::Only(&["ledger", "memchr", "serde", "serde_json"]),
+        May::Only(&["flate2", "ledger", "memchr", "serde", "serde_json"]),
         "what providers say is read without waiting, logging or asking anybody",
     ),
     (

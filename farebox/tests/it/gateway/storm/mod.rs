@@ -220,7 +220,7 @@ fn is_answered_rightly(call: &Made, charge: Option<&Charged>, what: &dyn Fn() ->
     }
     if plan.trouble == Trouble::None {
         assert!(
-            status == 402 || (status == 200 && got.is_whole),
+            is_without_credit(status, got) || (status == 200 && got.is_whole),
             "{}",
             what()
         );
@@ -228,6 +228,11 @@ fn is_answered_rightly(call: &Made, charge: Option<&Charged>, what: &dyn Fn() ->
     if status == 402 {
         assert!(got.text().contains("\"internalCode\":2021"), "{}", what());
     }
+}
+
+/// Refused for good, or because running calls hold the credit.
+fn is_without_credit(status: u16, got: &Got) -> bool {
+    status == 402 || (status == 429 && got.text().contains("\"internalCode\":8112"))
 }
 
 /// A storm in which something never happened shows nothing about it.
@@ -242,6 +247,9 @@ fn has_seen_everything(made: &[Made], charges: &BTreeMap<String, Charged>) {
         }
         if let Some(status) = got.status {
             count(status.to_string());
+            if is_without_credit(status, got) {
+                count("without credit".to_owned());
+            }
         }
         if got.header("cf-aig-max-tokens-clamped").is_some() {
             count("clamped".to_owned());
@@ -253,7 +261,7 @@ fn has_seen_everything(made: &[Made], charges: &BTreeMap<String, Charged>) {
     eprintln!("{seen:?}");
     for what in [
         "200",
-        "402",
+        "without credit",
         "429",
         "502",
         "504",
