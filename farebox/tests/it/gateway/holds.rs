@@ -210,7 +210,7 @@ fn pdf() -> String {
     let mut pdf = b"%PDF-1.4\n<</Type /Pages /Count 3>>\n".to_vec();
     for _ in 0..3 {
         pdf.extend(b"<</Type /Page>>\nstream\n");
-        pdf.extend([0x80; 350_000]);
+        pdf.extend(vec![0x80; 350_000]);
     }
     base64(&pdf)
 }
