@@ -60,7 +60,16 @@ fn row(recording: &Recording) -> Result<i64, Failure> {
             HeaderValue::from_str(value)?,
         );
     }
-    let body = serde_json::to_vec(&recording.body)?;
+    let mut body = recording.body.clone();
+    // The compat endpoint takes the provider's name off the model's.
+    let prefix = format!("{}/", recording.provider);
+    if let Some(bare) = body["model"]
+        .as_str()
+        .and_then(|name| name.strip_prefix(&prefix))
+    {
+        body["model"] = Value::from(bare);
+    }
+    let body = serde_json::to_vec(&body)?;
     let quote = quote(
         &catalog,
         at,

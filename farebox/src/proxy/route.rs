@@ -400,7 +400,7 @@ impl Bound {
         let mut tokens = self.affordable_output(&input, amount)?;
         if self.is_stream {
             // Its hold is extended if it reads more than is likely.
-            tokens = tokens.or(self.affordable_output(&self.likely_input, amount)?);
+            tokens = tokens.max(self.affordable_output(&self.likely_input, amount)?);
         }
         let limit = self
             .output
