@@ -32,6 +32,8 @@ pub struct App {
     pub stripe: Stripe,
     /// Calls providers.
     pub upstream: proxy::Client,
+    /// The providers that the operator runs.
+    pub operated: proxy::AllOperated,
     /// Call providers of accounts' own.
     pub own_clients: proxy::OwnClients,
     /// Hashes tokens and seals answers.
@@ -106,6 +108,8 @@ impl App {
         let catalog = Live::open(&config.topup.currency, prices)?;
         let upstream = proxy::client(&config.providers)
             .map_err(|error| StartError::Config(format!("[providers]: {error}")))?;
+        let operated = proxy::AllOperated::new(&config.providers.operated)
+            .map_err(|error| StartError::Config(error.to_string()))?;
         let settings = config.stripe.settings().ok_or(StartError::NoStripeKey)?;
         let stripe = Stripe::new(&settings)?;
         let metrics = Arc::new(Metrics::new());
@@ -122,6 +126,7 @@ impl App {
             store,
             stripe,
             upstream,
+            operated,
             own_clients: proxy::OwnClients::default(),
             keyring,
             fee,

@@ -39,7 +39,7 @@ pub use self::{
     network::IpRange,
     prices::PricesConfig,
     problem::{ConfigError, Problem},
-    providers::{EVERY_PROVIDER, ProvidersConfig},
+    providers::{EVERY_PROVIDER, OperatedConfig, ProvidersConfig, UnknownParameters},
     security::{KeyError, KeySource, Keys, SecurityConfig, load_keys, load_or_create_key},
     stripe::StripeConfig,
     topup::TopupConfig,

@@ -59,7 +59,7 @@ def call(url, token=None, body=None, method=None, **headers):
 class Farebox:
     """`farebox serve` with an account and its tokens."""
 
-    def __init__(self, stripe, provider, directory):
+    def __init__(self, stripe, provider, directory, **more):
         self.stripe = stripe
         self.variables = {
             "FAREBOX_DATABASE__URL": os.environ.get("FAREBOX_DATABASE__URL", f"sqlite://{directory}/farebox.db"),
@@ -72,6 +72,7 @@ class Farebox:
             "FAREBOX_STRIPE__WEBHOOK_SECRETS": WEBHOOK_SECRET,
             "FAREBOX_PROVIDERS__KEYS": ",".join(f"{slug}={key}" for slug, key in KEYS.items()),
             "FAREBOX_PROVIDERS__URLS": ",".join(f"{slug}={provider.url}" for slug in KEYS),
+            **more,
         }
         self.account = self.told("account", "create", "--name", "Models")["id"]
         self.writer, self.runner = self.token("write"), self.token("run")

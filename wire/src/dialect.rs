@@ -53,7 +53,31 @@ pub struct Dialect {
     pub(crate) model_segment: Option<usize>,
     /// Members of OpenAI's chat request that this provider refuses or ignores.
     pub(crate) unknown: &'static [&'static str],
+    /// Further names of an output limit, read in every API that writes text.
+    pub(crate) limits: &'static [&'static str],
+    /// Further names of the number of answers, read in every API that writes text.
+    pub(crate) choices: &'static [&'static str],
+    /// Each usage counts one of several answers, with the whole prompt.
+    pub(crate) usage_per_choice: bool,
+    /// Each event of a stream has one token's text, as a rule.
+    pub(crate) token_per_event: bool,
+    /// A request for the usage moves `timings` from the last chunk with choices to the usage's.
+    pub(crate) moves_timings: bool,
 }
+
+/// Names of an output limit at servers that operators run: of llama.cpp, vLLM, mistral.rs, transformers, TGI,
+/// Ollama. Which of several counts differs: llama.cpp's HTTP server takes `n_predict` before
+/// `max_completion_tokens` before `max_tokens`, also in `responses` (b11549, findings/llama-server-limits.sh).
+const LIMITS: &[&str] = &[
+    "n_predict",
+    "max_completion_tokens",
+    "max_tokens",
+    "max_output_tokens",
+    "max_new_tokens",
+    "max_gen_len",
+    "max_length",
+    "num_predict",
+];
 
 impl Dialect {
     /// What is assumed of an unknown server: it does as OpenAI's first chat API did.
@@ -68,6 +92,36 @@ impl Dialect {
         reports_cost: false,
         model_segment: None,
         unknown: &[],
+        limits: LIMITS,
+        choices: &["n", "best_of"],
+        usage_per_choice: false,
+        token_per_event: false,
+        moves_timings: false,
+    };
+
+    /// What the APIs have in common whose providers publish what they read: no other limits.
+    const PUBLISHED: Self = Self {
+        limits: &[],
+        choices: &[],
+        ..Self::COMPATIBLE
+    };
+
+    /// llama.cpp's HTTP server. `n` has another name, and `responses` takes it as well (b11549). Each answer of
+    /// several reports a usage of its own in a stream; a whole answer reports one of them.
+    pub const LLAMA_CPP: Self = Self {
+        name: "llama.cpp",
+        choices: &["n", "n_cmpl"],
+        usage_per_choice: true,
+        token_per_event: true,
+        moves_timings: true,
+        ..Self::COMPATIBLE
+    };
+
+    /// vLLM's. Its usage is the sum of all answers.
+    pub const VLLM: Self = Self {
+        name: "vllm",
+        token_per_event: true,
+        ..Self::COMPATIBLE
     };
 
     /// OpenAI's own.
@@ -77,7 +131,7 @@ impl Dialect {
         searches: Searches::OnceIfAsked,
         // `usage: {"type": "duration", "seconds": …}` (OpenAI's API reference, "Create transcription").
         duration_in_json: true,
-        ..Self::COMPATIBLE
+        ..Self::PUBLISHED
     };
 
     /// Azure OpenAI's: `{resource}/{deployment}/chat/completions`.
@@ -90,14 +144,14 @@ impl Dialect {
     /// Anthropic's. Its chat completions take `stream_options` (Anthropic's docs, "OpenAI SDK compatibility").
     pub const ANTHROPIC: Self = Self {
         name: "anthropic",
-        ..Self::COMPATIBLE
+        ..Self::PUBLISHED
     };
 
     /// Gemini's. Its chat completions take `stream_options` (Gemini's docs, "OpenAI compatibility").
     pub const GEMINI: Self = Self {
         name: "gemini",
         reasoning: Reasoning::ByTotal,
-        ..Self::COMPATIBLE
+        ..Self::PUBLISHED
     };
 
     /// xAI's.
@@ -108,7 +162,7 @@ impl Dialect {
         reasoning: Reasoning::ByTotal,
         // `cost_in_usd_ticks` (xAI's docs, "Cost Tracking").
         reports_cost: true,
-        ..Self::COMPATIBLE
+        ..Self::PUBLISHED
     };
 
     /// Groq's. Every stream ends with the usage, in `x_groq` (PyPI `groq`, `ChatCompletionChunk`).
@@ -118,14 +172,14 @@ impl Dialect {
         stream_usage: StreamUsage::Always,
         // "Minimum billed length: 10 seconds" (Groq's docs, Speech to Text).
         audio_ms_min: 10_000,
-        ..Self::COMPATIBLE
+        ..Self::PUBLISHED
     };
 
     /// DeepSeek's. It reads `max_tokens` alone (DeepSeek's docs, "Create Chat Completion").
     pub const DEEPSEEK: Self = Self {
         name: "deepseek",
         unknown: &["max_completion_tokens"],
-        ..Self::COMPATIBLE
+        ..Self::PUBLISHED
     };
 
     /// Mistral's: 422, `extra_forbidden` (github.com/openai/openai-agents-python/issues/442).
@@ -135,7 +189,7 @@ impl Dialect {
         unknown: &["stream_options", "max_completion_tokens"],
         // `prompt_audio_seconds` (Mistral's docs, "Audio & Transcription").
         duration_in_json: true,
-        ..Self::COMPATIBLE
+        ..Self::PUBLISHED
     };
 
     /// Perplexity's.
@@ -144,7 +198,7 @@ impl Dialect {
         stream_usage: StreamUsage::Always,
         reasoning: Reasoning::Beside,
         searches: Searches::Always,
-        ..Self::COMPATIBLE
+        ..Self::PUBLISHED
     };
 
     /// Cerebras's.
@@ -152,7 +206,7 @@ impl Dialect {
         name: "cerebras",
         limit_name: "max_completion_tokens",
         stream_usage: StreamUsage::Always,
-        ..Self::COMPATIBLE
+        ..Self::PUBLISHED
     };
 
     /// OpenRouter's.
@@ -161,12 +215,14 @@ impl Dialect {
         stream_usage: StreamUsage::Always,
         // `usage.cost` (OpenRouter's docs, "Usage Accounting").
         reports_cost: true,
-        ..Self::COMPATIBLE
+        ..Self::PUBLISHED
     };
 
     /// All of them.
     pub const ALL: &[Self] = &[
         Self::COMPATIBLE,
+        Self::LLAMA_CPP,
+        Self::VLLM,
         Self::OPENAI,
         Self::AZURE_OPENAI,
         Self::ANTHROPIC,
@@ -178,6 +234,16 @@ impl Dialect {
         Self::PERPLEXITY,
         Self::CEREBRAS,
         Self::OPENROUTER,
+    ];
+
+    /// Those that a server which the operator runs can speak.
+    pub const CONFIGURABLE: &[Self] = &[
+        Self::COMPATIBLE,
+        Self::OPENAI,
+        Self::ANTHROPIC,
+        Self::GEMINI,
+        Self::LLAMA_CPP,
+        Self::VLLM,
     ];
 
     /// The one of that name.

@@ -49,6 +49,10 @@ pub struct Observer {
     head: Vec<u8>,
     skim: Skim,
     tally: Tally,
+    /// Tokens of a stream's text, counted by its events.
+    event_tokens: EventTokens,
+    /// The most tokens that all answers together may have, if the request says so.
+    output_max: Option<u64>,
     /// Of text that is not JSON.
     text_bytes: u64,
     body_bytes: u64,
@@ -79,6 +83,10 @@ impl Observer {
             head: Vec::new(),
             skim: Skim::new(shape(endpoint.api, framing)),
             tally: Tally::new(endpoint, asked),
+            event_tokens: EventTokens::default(),
+            output_max: asked
+                .output_limit
+                .map(|limit| limit.saturating_mul(asked.choices)),
             text_bytes: 0,
             body_bytes: 0,
             faults: 0,
@@ -115,6 +123,7 @@ impl Observer {
     fn feed_events(&mut self, bytes: &[u8]) {
         let (api, tally, faults) = (self.api, &mut self.tally, &mut self.faults);
         let (head, skim) = (&mut self.head, &mut self.skim);
+        let event_tokens = &mut self.event_tokens;
         self.decoder.feed(bytes, &mut |piece| match piece {
             Piece::Data(data) => {
                 let room = HEAD_BYTES_MAX.saturating_sub(head.len());
@@ -125,6 +134,7 @@ impl Observer {
                 tally.has_ended |= head.trim_ascii() == DONE;
                 head.clear();
                 skim.cut();
+                event_tokens.event(skim.text_bytes());
             }
         });
     }
@@ -136,6 +146,12 @@ impl Observer {
             reported: self.tally.usage.as_ref(),
             server_calls: self.tally.server_calls,
         }
+    }
+
+    /// The tokens that were written, as far as the stream's events show.
+    fn text_tokens(&self) -> Option<u64> {
+        let is_counted = self.framing == Framing::Events && self.tally.dialect.token_per_event;
+        is_counted.then_some(self.event_tokens.tokens)
     }
 
     /// What was used. `is_whole` says whether the body came to its end as HTTP knows it, and was not cut.
@@ -155,10 +171,20 @@ impl Observer {
             self.tally.usage = Some(Usage::new(Basis::Reported).with(&[(Unit::Request, 0)]));
             self.tally.has_ended = true;
         }
-        let parts = self.tally.into_parts();
         let text_bytes = self.text_bytes.saturating_add(self.skim.text_bytes());
+        let mut text_tokens = self.text_tokens();
+        let is_counted = self.tally.uncounted() == 0;
+        if !is_counted {
+            // No more than the request allows.
+            let counted = text_tokens.unwrap_or(text_bytes.div_ceil(BYTES_PER_TOKEN));
+            text_tokens = Some(counted.min(self.output_max.unwrap_or(u64::MAX)));
+        }
+        let parts = self.tally.into_parts();
         let is_talk = talks(self.api) && parts.also.is_empty();
-        let report = believed(parts.report, is_talk, text_bytes);
+        let report = match is_counted {
+            true => believed(parts.report, is_talk, text_bytes),
+            false => incomplete(parts.report),
+        };
         let is_nothing = text_bytes == 0 && parts.also.is_empty() && is_only_input(&report);
         let came_to_nothing = parts.is_refusal || parts.error.is_some();
         Used {
@@ -169,6 +195,7 @@ impl Observer {
             error: parts.error,
             has_ended: parts.has_ended,
             text_bytes,
+            text_tokens,
             body_bytes: self.body_bytes,
             faults: self.faults.saturating_add(self.skim.faults()),
             also: parts.also,
@@ -185,6 +212,42 @@ fn is_only_input(report: &Report) -> bool {
     usage
         .iter()
         .all(|(unit, _)| unit.kind() == Kind::InputToken || unit == Unit::Request)
+}
+
+/// How many bytes of text make a token in an answer that no usage counts: few enough to be no gift.
+const BYTES_PER_TOKEN: u64 = 3;
+
+/// The longest text of one token, as a rule. An event with more has several.
+const TOKEN_BYTES_MAX: u64 = 8;
+
+/// Tokens by the events that bring them.
+#[derive(Default)]
+struct EventTokens {
+    tokens: u64,
+    text_bytes: u64,
+}
+
+impl EventTokens {
+    /// Counts an event after which so many bytes of text have come.
+    fn event(&mut self, text_bytes: u64) {
+        let grown = text_bytes.saturating_sub(self.text_bytes);
+        self.text_bytes = text_bytes;
+        if grown > 0 {
+            let tokens = grown.checked_div(TOKEN_BYTES_MAX).unwrap_or_default();
+            self.tokens = self.tokens.saturating_add(tokens.max(1));
+        }
+    }
+}
+
+/// A usage that counts some of several answers.
+fn incomplete(report: Report) -> Report {
+    match report {
+        Report::Final(mut usage) => {
+            usage.basis = Basis::Estimated;
+            Report::Partial(usage)
+        }
+        report => report,
+    }
 }
 
 /// Whether the API's models read tokens and write tokens, always.

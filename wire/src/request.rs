@@ -9,7 +9,7 @@ use crate::openai::{
     self, chat, completions, embeddings, images, moderations, responses, speech, transcription,
 };
 use crate::reading::{self, Reading};
-use crate::{anthropic, cohere, form, gemini};
+use crate::{anthropic, cohere, form, further, gemini};
 
 /// What a request asks for. `text` is handed every piece of text that the model is to read, for whoever
 /// wants to count its tokens; what it is handed adds up to [`crate::Input::text_bytes`].
@@ -93,7 +93,7 @@ fn ask_json(
         Api::CohereChat => cohere::ask_chat(reading, body),
         Api::CohereMeta => cohere::ask_meta(reading, body),
     }
-    Ok(())
+    further::ask(&mut reading.asked, body, endpoint)
 }
 
 fn ask_form(
@@ -146,7 +146,13 @@ pub fn change(endpoint: &Endpoint, body: &str, change: Change<'_>) -> Result<Str
     }
     if change.usage_in_stream && matches!(endpoint.api, Api::Chat | Api::Completions) {
         match present(&members, "stream_options").filter(|options| options.is_object()) {
-            Some(options) => edits.set(body, options, "include_usage", "true"),
+            Some(options) => {
+                edits.set(body, options, "include_usage", "true");
+                // vLLM reports it in every chunk then, if the client has asked for that and not for this.
+                if options.get("continuous_usage_stats").is_some() {
+                    edits.set(body, options, "continuous_usage_stats", "false");
+                }
+            }
             None => edits.set(body, whole, "stream_options", "{\"include_usage\":true}"),
         }
     }
@@ -216,7 +222,8 @@ fn lower(
         Api::Chat => endpoint.dialect.limit_name,
         _ => names.first().copied().unwrap_or_default(),
     };
-    lower_in(edits, (body, whole), names, inserted, limit);
+    let names = further::names(names, endpoint.dialect);
+    lower_in(edits, (body, whole), &names, inserted, limit);
 }
 
 /// Lowers the limit in an object of the body, under each of its names, or sets it.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ledger::{Basis, Term, Terms, Unit, Usage};
+use ledger::{Basis, Kind, Term, Terms, Unit, Usage};
 
 use crate::asked::Asked;
 use crate::dialect::{Dialect, Searches};
@@ -16,8 +16,10 @@ const TEXT_CHARS_MAX: usize = 300;
 
 pub(crate) struct Tally {
     pub(crate) dialect: Dialect,
-    /// The last usage that was reported.
+    /// The last usage that was reported, or the sum of several.
     pub(crate) usage: Option<Usage>,
+    /// How many usages were reported.
+    reports: u64,
     /// Members of usage objects that complete each other, by their names, as they were written.
     pub(crate) members: BTreeMap<String, String>,
     terms: Terms,
@@ -54,6 +56,7 @@ impl Tally {
         Self {
             dialect: endpoint.dialect,
             usage: None,
+            reports: 0,
             members: BTreeMap::new(),
             terms: asked.terms.clone(),
             model: None,
@@ -85,9 +88,29 @@ impl Tally {
         self.cost = dollars.or(ticks).or(self.cost);
     }
 
-    /// Takes a usage in the place of an earlier one.
+    /// Takes a usage in the place of an earlier one, or adds the output of another answer to the same prompt.
     pub(crate) fn report(&mut self, usage: Option<Usage>) {
-        self.usage = usage.or(self.usage.take());
+        let Some(usage) = usage else {
+            return;
+        };
+        self.reports = self.reports.saturating_add(1);
+        let earlier = self.usage.take().filter(|_| self.adds_usages());
+        self.usage = Some(match earlier {
+            Some(earlier) => with_output_of(earlier, &usage),
+            None => usage,
+        });
+    }
+
+    fn adds_usages(&self) -> bool {
+        self.dialect.usage_per_choice && self.choices > 1
+    }
+
+    /// How many answers no usage counts.
+    pub(crate) fn uncounted(&self) -> u64 {
+        match self.adds_usages() && self.usage.is_some() {
+            true => self.choices.saturating_sub(self.reports),
+            false => 0,
+        }
     }
 
     pub(crate) fn model(&mut self, model: Option<Json<'_>>) {
@@ -175,6 +198,15 @@ impl Tally {
 fn container_size(asked: &Asked) -> u64 {
     let most = asked.may_use.get(&Unit::CodeExecution).copied().flatten();
     most.unwrap_or(1)
+}
+
+fn with_output_of(mut sum: Usage, usage: &Usage) -> Usage {
+    for (unit, quantity) in usage.iter() {
+        if unit.kind() == Kind::OutputToken {
+            sum.add(unit, quantity);
+        }
+    }
+    sum
 }
 
 /// What a tally comes to.

@@ -15,6 +15,8 @@ pub struct Used {
     pub has_ended: bool,
     /// Bytes of text that the model wrote, as far as they came by: an estimate's basis.
     pub text_bytes: u64,
+    /// Tokens of that text, if the server writes one an event: closer than its bytes.
+    pub text_tokens: Option<u64>,
     /// Bytes of the body.
     pub body_bytes: u64,
     /// Documents in the body that could not be read.
@@ -50,8 +52,8 @@ pub struct Also {
 
 impl Used {
     /// The usage to settle by. What was not reported is taken from a guess ([`crate::Asked::guess`]): its input where the provider
-    /// said nothing of it, and for the output the text that came by, of which `bytes_per_token` make one
-    /// token, rounded up. A guess never makes less of anything than was reported.
+    /// said nothing of it, and for the output the text that came by: its tokens if they were counted, or else
+    /// one for `bytes_per_token`, rounded up. A guess never makes less of anything than was reported.
     pub fn settled(&self, guess: &Usage, bytes_per_token: u64) -> Usage {
         let reported = match &self.report {
             Report::Final(usage) => return usage.clone(),
@@ -79,7 +81,8 @@ impl Used {
                 settled.add(unit, quantity.saturating_sub(settled.get(unit)));
             }
         }
-        let written = self.text_bytes.div_ceil(bytes_per_token.max(1));
+        let by_bytes = self.text_bytes.div_ceil(bytes_per_token.max(1));
+        let written = self.text_tokens.unwrap_or(by_bytes);
         settled.add(
             Unit::Output,
             written.saturating_sub(settled.output_tokens()),

@@ -9,6 +9,7 @@
 
 mod custom;
 pub mod diff;
+pub mod edit;
 mod file;
 mod images;
 pub mod import;

@@ -288,13 +288,41 @@ pub fn provider(name: &str) -> Option<&'static Provider> {
 }
 
 impl Provider {
+    /// A provider that the operator runs, at an address with a slash at its end.
+    pub fn operated(slug: &'static str, base: &'static str, dialect: Dialect) -> Self {
+        let like = match dialect {
+            Dialect::ANTHROPIC => provider("anthropic"),
+            Dialect::GEMINI => provider("google-ai-studio"),
+            _ => None,
+        };
+        let openai = || Self {
+            // Whether it is there, it says itself.
+            has_responses: true,
+            ..like_openai(slug, slug, base, "v1/", dialect)
+        };
+        let like = like.cloned().unwrap_or_else(openai);
+        Self {
+            slug,
+            name: slug,
+            aliases: &[],
+            base: BaseUrl::Fixed(base),
+            dialect,
+            ..like
+        }
+    }
+
+    /// The path of the provider's list of models.
+    pub fn models_path(&self) -> &'static str {
+        match self.api {
+            Api::OpenAi | Api::Anthropic => "v1/models",
+            Api::Gemini => "v1beta/models",
+        }
+    }
+
     /// A path as the provider has it: where its API is OpenAI's below a version, that may be left out (contract:
     /// section 6, `openai`).
     pub fn rooted<'a>(&self, path: &'a str) -> Cow<'a, str> {
-        let is_versioned = |path: &str| {
-            let digits = path.strip_prefix('v').unwrap_or_default();
-            digits.starts_with(|first: char| first.is_ascii_digit())
-        };
+        let is_versioned = |path: &str| path.split(['/', '?']).next().is_some_and(is_version);
         match self.openai_root {
             Some(root)
                 if self.api == Api::OpenAi && !path.starts_with(root) && !is_versioned(path) =>
@@ -302,6 +330,20 @@ impl Provider {
                 Cow::Owned(format!("{root}{path}"))
             }
             _ => Cow::Borrowed(path),
+        }
+    }
+
+    /// The address of a path below another base than the provider's own, which has a slash at its end. A version
+    /// at the base's end counts, and the path's own is left out: operators write both
+    /// `http://10.0.0.5:8000` and `http://10.0.0.5:8000/v1`.
+    pub fn below(&self, base: &str, path: &str) -> String {
+        let path = self.rooted(path);
+        let last = base.trim_end_matches('/').rsplit('/').next();
+        match path.split_once('/') {
+            Some((first, rest)) if is_version(first) && last.is_some_and(is_version) => {
+                format!("{base}{rest}")
+            }
+            _ => format!("{base}{path}"),
         }
     }
 
@@ -328,7 +370,7 @@ impl Provider {
             return Err(PathError::TakenOut);
         }
         match self.base {
-            BaseUrl::Fixed(base) => Ok(format!("{base}{}", self.rooted(path))),
+            BaseUrl::Fixed(base) => Ok(self.below(base, path)),
             BaseUrl::AzureOpenAi => {
                 let mut parts = path.splitn(3, '/');
                 let (resource, deployment, rest) = (parts.next(), parts.next(), parts.next());
@@ -344,6 +386,13 @@ impl Provider {
             }
         }
     }
+}
+
+/// Whether a segment of a path is a version: `v1`, `v1beta`.
+fn is_version(segment: &str) -> bool {
+    let digits = segment.strip_prefix('v').unwrap_or_default();
+    digits.starts_with(|first: char| first.is_ascii_digit())
+        && digits.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// Whether a segment of a path means another one, written plainly or in percent.
@@ -411,6 +460,68 @@ mod tests {
         }
         assert_eq!(provider("xai").unwrap().slug, "grok");
         assert!(provider("nobody").is_none());
+    }
+
+    #[test]
+    fn a_base_is_written_with_its_version_and_without() {
+        for (name, base, path, address) in [
+            (
+                "openai",
+                "http://a/v1/",
+                "v1/chat/completions",
+                "http://a/v1/chat/completions",
+            ),
+            (
+                "openai",
+                "http://a/v1/",
+                "chat/completions",
+                "http://a/v1/chat/completions",
+            ),
+            (
+                "openai",
+                "http://a/",
+                "v1/chat/completions",
+                "http://a/v1/chat/completions",
+            ),
+            (
+                "openai",
+                "http://a/",
+                "chat/completions",
+                "http://a/v1/chat/completions",
+            ),
+            (
+                "openai",
+                "http://a/api/v3/",
+                "v1/models?x=1",
+                "http://a/api/v3/models?x=1",
+            ),
+            (
+                "groq",
+                "http://a/openai/v1/",
+                "v1/models",
+                "http://a/openai/v1/models",
+            ),
+            (
+                "anthropic",
+                "http://a/v1/",
+                "v1/messages",
+                "http://a/v1/messages",
+            ),
+            (
+                "google-ai-studio",
+                "http://a/v1beta/",
+                "v1/models/g:countTokens",
+                "http://a/v1beta/models/g:countTokens",
+            ),
+            (
+                "openai",
+                "http://vllm/",
+                "v1/models",
+                "http://vllm/v1/models",
+            ),
+        ] {
+            assert_eq!(provider(name).unwrap().below(base, path), address);
+        }
     }
 
     #[test]

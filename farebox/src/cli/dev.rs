@@ -30,8 +30,14 @@ const CARDS: [&str; 3] = [
     "pm_card_authenticationRequired",
 ];
 
-/// What of the environment's options counts here: what is written to the log, and whose models are sold.
-const WISHES: [&str; 2] = [LOG, "FAREBOX_PROVIDERS__"];
+/// The environment's options that `dev` takes. It chooses those of Stripe, the database and its addresses itself.
+const WISHES: [&str; 5] = [
+    LOG,
+    "FAREBOX_PROVIDERS__",
+    "FAREBOX_PRICES__",
+    "FAREBOX_GATEWAY__",
+    "FAREBOX_JOBS__",
+];
 
 /// The environment's options as to logging.
 pub(super) const LOG: &str = "FAREBOX_LOG__";
@@ -194,6 +200,9 @@ impl Dev {
             self.models.provider.url(),
             self.models.slugs.join(", ")
         );
+        for operated in self.app.operated.iter() {
+            println!("           {} of [providers]", operated.provider.slug);
+        }
         let keys = self.app.config.providers.keys.keys();
         let own = keys.filter(|slug| !self.models.slugs.contains(&slug.as_str()));
         for slug in own {

@@ -8,16 +8,33 @@ use serde_json::{Value, json};
 
 use crate::app::system_clock;
 use crate::catalog::diff::{self, Difference, Kind};
+use crate::catalog::edit;
 use crate::catalog::import::{self, Imported};
-use crate::catalog::{Catalog, NOTICE};
+use crate::catalog::{self, Catalog, NOTICE};
 use crate::cli::args::{ConfigArgs, ListArgs, PricesArgs, PricesCommand};
 use crate::cli::{Failure, price_list, serve};
+use crate::config::ProvidersConfig;
 
 pub(super) fn run(args: PricesArgs) -> Result<(), Failure> {
     let (config, json) = (args.output.config, args.output.json);
     match args.command {
         PricesCommand::Show { model, at } => {
             show(&open(&config)?, model.as_deref(), time(at), json)
+        }
+        PricesCommand::Set {
+            model,
+            input,
+            output,
+            cache_read,
+            rate,
+            to,
+        } => {
+            let named = [
+                ("input", input),
+                ("output", output),
+                ("cache_read", cache_read),
+            ];
+            set(&config, &model, rates(named, &rate)?, to, json)
         }
         PricesCommand::Diff { list } => compare(&config, &list, json),
         PricesCommand::Import {
@@ -91,6 +108,88 @@ fn compare(config: &ConfigArgs, list: &ListArgs, json: bool) -> Result<(), Failu
     let differences = diff::compare(&catalog, &imported, time(list.at)).map_err(Failure::new)?;
     let (value, text) = price_list::differences(&differences, &imported.left_out);
     print(&value, &text, json)
+}
+
+/// The prices of an order by their units' names.
+fn rates(
+    named: [(&str, Option<String>); 3],
+    others: &[String],
+) -> Result<Vec<(String, String)>, Failure> {
+    let named = named
+        .into_iter()
+        .filter_map(|(unit, price)| Some((unit.to_owned(), price?)));
+    let mut rates: Vec<_> = named.collect();
+    for other in others {
+        let (unit, price) = other.split_once('=').ok_or_else(|| {
+            Failure::new(format!(
+                "--rate {other}: write the unit and its price, such as web_search=10"
+            ))
+        })?;
+        rates.push((unit.to_owned(), price.to_owned()));
+    }
+    match rates.is_empty() {
+        true => Err(Failure::new(
+            "write at least one price, such as --input 0.2 --output 0.8",
+        )),
+        false => Ok(rates),
+    }
+}
+
+fn set(
+    config: &ConfigArgs,
+    model: &str,
+    rates: Vec<(String, String)>,
+    to: Option<PathBuf>,
+    json: bool,
+) -> Result<(), Failure> {
+    let config = serve::load(config)?;
+    let to = to.or(config.prices.file).ok_or_else(|| {
+        Failure::new("name a file to write to: [prices] file in the configuration, or --to")
+    })?;
+    let named_model = model.split_once('/').filter(|(provider, model)| {
+        let is_known = catalog::provider(provider).is_some_and(|known| known.slug == *provider);
+        let is_operated = config.providers.operated.contains_key(*provider);
+        !model.is_empty() && (is_known || is_operated)
+    });
+    let (provider, name) = named_model.ok_or_else(|| no_model(model, &config.providers))?;
+    let set = edit::Set {
+        provider: provider.to_owned(),
+        model: name.to_owned(),
+        rates,
+    };
+    let into = match to.exists() {
+        true => Some(std::fs::read_to_string(&to).map_err(|error| named(&to, &error.to_string()))?),
+        false => None,
+    };
+    let file = edit::set(into.as_deref(), &config.topup.currency, &set);
+    let file = file.map_err(|error| named(&to, &error.to_string()))?;
+    write(&to, &file).map_err(|error| named(&to, &error.to_string()))?;
+    let prices = set
+        .rates
+        .iter()
+        .map(|(unit, price)| format!("{unit} {price}"));
+    let text = format!(
+        "{model}: {} written to {}\n",
+        prices.collect::<Vec<_>>().join(", "),
+        to.display()
+    );
+    let rates: serde_json::Map<_, _> = set
+        .rates
+        .into_iter()
+        .map(|(unit, price)| (unit, price.into()))
+        .collect();
+    let value = json!({ "provider": set.provider, "model": set.model, "rates": rates, "file": to });
+    print(&value, &text, json)
+}
+
+fn no_model(model: &str, providers: &ProvidersConfig) -> Failure {
+    let known = catalog::providers().iter().map(|known| known.slug);
+    let known = known.chain(providers.operated.keys().map(String::as_str));
+    Failure::new(format!(
+        "{model:?} names no model of a provider: write one as vllm/our-llama, with one of these providers: {}. A \
+         server of your own needs its table [providers.NAME] in the configuration first",
+        known.collect::<Vec<_>>().join(", ")
+    ))
 }
 
 fn take_over(

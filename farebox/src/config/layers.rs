@@ -45,6 +45,10 @@ pub(super) struct Setting {
     pub(super) source: Source,
 }
 
+/// The name that stands in the defaults for the table of any provider that the operator runs. No provider's own
+/// name has capitals.
+pub(super) const ANY_NAME: &str = "NAME";
+
 /// All options by name (`http.listen`), each with the value that counts.
 pub(super) struct Layers {
     pub(super) settings: BTreeMap<String, Setting>,
@@ -84,10 +88,51 @@ impl Layers {
             match value {
                 Value::Table(options) if self.has_section(&section) => {
                     for (key, value) in options {
-                        self.set(&format!("{section}.{key}"), value, source);
+                        self.set_or_open(&section, &key, value, source);
                     }
                 }
                 _ => self.unknown_section(&section, source),
+            }
+        }
+    }
+
+    /// Sets an option, or each option of a table that carries a name, such as `[providers.vllm]`.
+    fn set_or_open(&mut self, section: &str, key: &str, value: Value, source: &Source) {
+        let table = format!("{section}.{key}");
+        match value {
+            Value::Table(options) if self.open_named(section, key) => {
+                for (option, value) in options {
+                    self.set(&format!("{table}.{option}"), value, source);
+                }
+            }
+            value => self.set(&table, value, source),
+        }
+    }
+
+    /// Gives the named table its defaults. False if the section has no such tables.
+    fn open_named(&mut self, section: &str, name: &str) -> bool {
+        let template = format!("{section}.{ANY_NAME}.");
+        let options = self.settings.iter().filter_map(|(option, setting)| {
+            let option = option.strip_prefix(&template)?;
+            Some((format!("{section}.{name}.{option}"), setting.clone()))
+        });
+        let options: Vec<_> = options.collect();
+        let is_known = !options.is_empty();
+        for (option, setting) in options {
+            self.settings.entry(option).or_insert(setting);
+        }
+        is_known
+    }
+
+    /// Opens the table that a variable names: `FAREBOX_PROVIDERS__OUR_LLAMA__BASE_URL` is of
+    /// `[providers.our-llama]`.
+    fn open_of_variable(&mut self, variable: &str) {
+        let parts: Vec<_> = variable.split("__").collect();
+        if let ["FAREBOX_PROVIDERS", name, option] = parts.as_slice() {
+            let template = format!("providers.{ANY_NAME}.{}", option.to_ascii_lowercase());
+            if self.settings.contains_key(&template) {
+                let name = name.to_ascii_lowercase().replace('_', "-");
+                self.open_named("providers", &name);
             }
         }
     }
@@ -148,6 +193,7 @@ impl Layers {
         if !variable.starts_with("FAREBOX_") || !variable.contains("__") {
             return;
         }
+        self.open_of_variable(&variable);
         let names: Vec<_> = self
             .settings
             .keys()
@@ -169,7 +215,8 @@ impl Layers {
 
 /// The environment variable of an option: `FAREBOX_HTTP__LISTEN` of `http.listen`.
 pub(super) fn variable_of(option: &str) -> String {
-    format!("FAREBOX_{}", option.replace('.', "__").to_ascii_uppercase())
+    let name = option.replace('.', "__").replace('-', "_");
+    format!("FAREBOX_{}", name.to_ascii_uppercase())
 }
 
 fn alone(problem: Problem) -> ConfigError {
@@ -184,15 +231,26 @@ fn defaults() -> Result<BTreeMap<String, Setting>, ConfigError> {
     for (section, value) in table {
         if let Value::Table(options) = value {
             for (key, value) in options {
-                let setting = Setting {
-                    value,
-                    source: Source::Default,
-                };
-                settings.insert(format!("{section}.{key}"), setting);
+                insert(&mut settings, format!("{section}.{key}"), value);
             }
         }
     }
     Ok(settings)
+}
+
+/// An option with its default, or those of a table.
+fn insert(settings: &mut BTreeMap<String, Setting>, name: String, value: Value) {
+    match value {
+        Value::Table(options) => {
+            for (key, value) in options {
+                insert(settings, format!("{name}.{key}"), value);
+            }
+        }
+        value => {
+            let source = Source::Default;
+            settings.insert(name, Setting { value, source });
+        }
+    }
 }
 
 fn read_file(file: &Path) -> Result<Table, (String, &'static str)> {

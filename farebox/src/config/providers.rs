@@ -1,10 +1,13 @@
-//! `[providers]`
+//! `[providers]`, and a table `[providers.NAME]` for each provider that the operator runs.
 
 use std::collections::BTreeMap;
+
+mod operated;
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::reader::Reader;
+pub use operated::{OperatedConfig, UnknownParameters};
 
 /// In a list of providers: all of them.
 pub const EVERY_PROVIDER: &str = "*";
@@ -20,6 +23,8 @@ pub struct ProvidersConfig {
     pub urls: BTreeMap<String, String>,
     /// Providers whose answers are cut as soon as the client leaves.
     pub cut_when_client_leaves: Vec<String>,
+    /// The providers that the operator runs, by their names in paths.
+    pub operated: BTreeMap<String, OperatedConfig>,
 }
 
 impl ProvidersConfig {
@@ -29,12 +34,13 @@ impl ProvidersConfig {
         named.any(|named| named == slug || named == EVERY_PROVIDER)
     }
 
-    pub(super) fn read(reader: &mut Reader) -> Self {
+    pub(in crate::config) fn read(reader: &mut Reader) -> Self {
         Self {
             keys: keys(reader, "providers.keys"),
             zdr_keys: keys(reader, "providers.zdr_keys"),
             urls: urls(reader),
             cut_when_client_leaves: reader.list("providers.cut_when_client_leaves"),
+            operated: operated::read(reader),
         }
     }
 }

@@ -14,7 +14,7 @@ use toml::Value;
 
 use super::{
     ConfigError, Problem,
-    layers::{Layers, Setting, Source},
+    layers::{ANY_NAME, Layers, Setting, Source},
 };
 
 /// Which of a secret and its file counts.
@@ -128,6 +128,17 @@ impl Reader {
 
     pub(super) fn list(&mut self, option: &str) -> Vec<String> {
         texts_of(self.value(option))
+    }
+
+    /// The names of the section's tables, such as `vllm` of `[providers.vllm]`.
+    pub(super) fn tables(&self, section: &str) -> Vec<String> {
+        let prefix = format!("{section}.");
+        let options = self.layers.settings.keys();
+        let names = options.filter_map(|option| option.strip_prefix(&prefix)?.split_once('.'));
+        let names = names.map(|(name, _)| name.to_owned());
+        let mut names: Vec<_> = names.filter(|name| name != ANY_NAME).collect();
+        names.dedup();
+        names
     }
 
     pub(super) fn path(&self, text: &str) -> PathBuf {

@@ -330,3 +330,55 @@ fn of_a_secret_and_its_file_the_later_source_counts() {
     let key = load_or_create_key(&config.security.key).unwrap();
     assert_eq!(key.expose_secret(), &[0x0f; 32]);
 }
+
+#[test]
+fn providers_that_the_operator_runs() {
+    let file = r#"
+        [providers]
+        keys = ["openai=sk-1"]
+        [providers.our-llama]
+        base_url = "http://10.0.0.5:8000/v1/"
+        dialect = "llama.cpp"
+        allow_private_address = true
+        headers = ["X-Team: blue"]
+        models = ["smollm2"]
+    "#;
+    let env = [
+        ("FAREBOX_PROVIDERS__OUR_LLAMA__CONTEXT_TOKENS", "4096"),
+        (
+            "FAREBOX_PROVIDERS__VLLM__BASE_URL",
+            "https://vllm.example.org",
+        ),
+        ("FAREBOX_PROVIDERS__VLLM__KEYS", "one,two"),
+    ];
+    let providers = load(file, &env).providers;
+    assert_eq!(providers.keys.len(), 1);
+    let names: Vec<_> = providers.operated.keys().collect();
+    assert_eq!(names, ["our-llama", "vllm"]);
+    let llama = &providers.operated["our-llama"];
+    assert_eq!(llama.base_url, "http://10.0.0.5:8000/v1/");
+    assert_eq!(llama.dialect, wire::Dialect::LLAMA_CPP);
+    assert_eq!(llama.context_tokens, Some(4096));
+    assert_eq!(llama.headers["x-team"], "blue");
+    let vllm = &providers.operated["vllm"];
+    assert_eq!(vllm.dialect, wire::Dialect::COMPATIBLE);
+    assert_eq!(vllm.keys.len(), 2);
+    assert!(!vllm.allow_private_address && !vllm.customer_keys);
+    assert!(load(DEFAULTS, &[]).providers.operated.is_empty());
+}
+
+#[test]
+fn what_is_wrong_with_a_provider_of_the_operators() {
+    check(
+        "[providers.vllm]\nbase_url = \"vllm\"\ndialect = \"vlm\"\nkesy = []\nmodels = 1\n[providers.Big]\nbase_url = \"http://a\"",
+        &[("FAREBOX_PROVIDERS__VLLM__HEADERS", "no header")],
+        &[
+            "farebox.toml: providers.vllm.kesy: there is no such option; did you mean providers.vllm.keys?",
+            "farebox.toml: providers.vllm.models: the value has the wrong type; write a list of texts, such as [\"a\", \"b\"]",
+            "farebox.toml: providers.Big.base_url: \"Big\" can't be a provider's name; write lower-case letters, digits and -, a letter first, at most 40; not compat, nor custom-… at the beginning",
+            "farebox.toml: providers.vllm.base_url: \"vllm\" cannot be used; write the server's address, such as http://10.0.0.5:8000/v1",
+            "farebox.toml: providers.vllm.dialect: \"vlm\" cannot be used; write one of openai-compatible, openai, anthropic, gemini, llama.cpp, vllm",
+            "FAREBOX_PROVIDERS__VLLM__HEADERS: providers.vllm.headers: one entry is no header; write x-team: blue",
+        ],
+    );
+}

@@ -57,6 +57,13 @@ pub async fn create_provider_config(
     if !is_provider(app, account, &provider).await? {
         return Err(no_such_provider(&provider));
     }
+    if app
+        .operated
+        .get(&provider)
+        .is_some_and(|operated| !operated.customer_keys)
+    {
+        return Err(takes_no_keys(&provider));
+    }
     let secret = request.secret.ok_or_else(|| GatewayError::Invalid {
         at: &["body", "secret"],
         message: "Required".to_owned(),
@@ -189,6 +196,15 @@ fn preview(secret: &SecretString) -> String {
             secret.chars().skip(count - SHOWN).collect::<String>()
         ),
         false => "****".to_owned(),
+    }
+}
+
+fn takes_no_keys(slug: &str) -> GatewayError {
+    GatewayError::Invalid {
+        at: &["body", "provider_slug"],
+        message: format!(
+            "The operator runs {slug} and takes no keys of customers for it: call it without one, paid out of credit"
+        ),
     }
 }
 

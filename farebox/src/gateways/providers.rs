@@ -42,7 +42,7 @@ pub(super) async fn is_provider(
     account: AccountId,
     slug: &str,
 ) -> Result<bool, GatewayError> {
-    if slugs().any(|known| known == slug) {
+    if slugs().any(|known| known == slug) || app.operated.get(slug).is_some() {
         return Ok(true);
     }
     let Some(custom) = slug.strip_prefix(CUSTOM) else {

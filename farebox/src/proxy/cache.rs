@@ -180,7 +180,7 @@ fn digest(call: &Call, key: &Key) -> String {
 fn whose(call: &Call, key: &Key, part: &mut impl FnMut(&[u8])) {
     part(key.source().name().as_bytes());
     match key {
-        Key::Operators(_) => {}
+        Key::Operators(_) | Key::Operated(_) => {}
         Key::Stored(secret) => part(secret.expose_secret().as_bytes()),
         Key::Own => {
             for credential in call.target.provider.credentials {

@@ -11,6 +11,7 @@ use ledger::{AccountId, Timestamp};
 use crate::catalog::{CustomCost, PathError, Provider};
 use crate::ids::LogId;
 use crate::proxy::cache::CacheWishes;
+use crate::proxy::operated::Operated;
 use crate::proxy::own::Own;
 use crate::proxy::translate::Translation;
 use crate::store::gateways::Gateway;
@@ -73,6 +74,8 @@ pub struct Target {
     pub instead: Option<String>,
     /// What more there is to know of a provider of the account's own.
     pub own: Option<Own>,
+    /// What more there is to know of a provider that the operator runs.
+    pub operated: Option<Arc<Operated>>,
 }
 
 impl Target {
@@ -83,7 +86,9 @@ impl Target {
     pub fn url(&self, path: &str) -> Result<String, PathError> {
         let url = self.provider.upstream(path)?;
         Ok(match &self.instead {
-            Some(base) => format!("{base}{}", self.provider.rooted(path)),
+            // An account's own base is taken as it is written (contract: section 5.3).
+            Some(base) if self.own.is_some() => format!("{base}{path}"),
+            Some(base) => self.provider.below(base, path),
             None => url,
         })
     }

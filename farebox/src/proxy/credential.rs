@@ -13,6 +13,9 @@ use crate::proxy::error::{ProxyError, codes};
 use crate::store::logs::KeySource;
 use crate::store::provider_configs;
 
+/// Where the SDKs of providers put a key.
+pub const KEY_HEADERS: [&str; 4] = ["authorization", "x-api-key", "x-goog-api-key", "api-key"];
+
 /// Whose key a call goes with.
 #[derive(Debug)]
 pub enum Key {
@@ -23,12 +26,15 @@ pub enum Key {
     Stored(SecretString),
     /// The operator's: the call is paid for out of the account's credit.
     Operators(SecretString),
+    /// The operator's for a server that the operator runs, by its place among them; perhaps that server asks for
+    /// none. The call is paid for out of the account's credit.
+    Operated(usize),
 }
 
 impl Key {
     /// Whether it is the operator's.
     pub const fn is_operators(&self) -> bool {
-        matches!(self, Self::Operators(_))
+        matches!(self, Self::Operators(_) | Self::Operated(_))
     }
 
     /// As logs call it.
@@ -36,7 +42,7 @@ impl Key {
         match self {
             Self::Own => KeySource::Request,
             Self::Stored(_) => KeySource::Stored,
-            Self::Operators(_) => KeySource::Operator,
+            Self::Operators(_) | Self::Operated(_) => KeySource::Operator,
         }
     }
 }
@@ -46,23 +52,30 @@ impl Key {
 /// # Errors
 /// Where there is none that the call may go with, and where it names a stored one that there isn't.
 pub async fn choose(app: &App, call: &Call) -> Result<Key, ProxyError> {
-    if brings_own(&call.target, &call.headers, &call.path) {
+    // At a server of the operator's another key would be no key: nothing but its own counts there.
+    let operated = call.target.operated.as_deref();
+    let takes_others = operated.is_none_or(|operated| operated.customer_keys);
+    if takes_others && brings_own(&call.target, &call.headers, &call.path) {
         return Ok(Key::Own);
     }
     // Where the gateway asks for a token, nobody has come this far without; where its account has turned that
     // off, whoever knows the address may use its keys.
-    if let Some(key) = stored(app, call).await? {
+    let stored = match takes_others {
+        true => stored(app, call).await?,
+        false => None,
+    };
+    if let Some(key) = stored {
         return Ok(Key::Stored(key));
     }
     // Nobody but the account has a key for it, and it may need none.
     if call.target.own.is_some() {
         return Ok(Key::Own);
     }
-    operators(app, call).map(Key::Operators)
+    operators(app, call)
 }
 
 /// The operator's key, where the call may be paid for out of credit.
-fn operators(app: &App, call: &Call) -> Result<SecretString, ProxyError> {
+fn operators(app: &App, call: &Call) -> Result<Key, ProxyError> {
     let slug = call.target.provider.slug;
     if call.gateway.settings.byok_only || call.wishes.no_wholesale {
         let message = format!(
@@ -78,11 +91,15 @@ fn operators(app: &App, call: &Call) -> Result<SecretString, ProxyError> {
         return Err(ProxyError::new(status, codes::UNAUTHORIZED, message));
     }
     let wants_zdr = call.wishes.zdr.unwrap_or(call.gateway.settings.zdr);
+    // What the operator's own server keeps, the operator decides: there is no provider to agree with.
+    if let Some(operated) = &call.target.operated {
+        return Ok(Key::Operated(operated.next_key()));
+    }
     if wants_zdr {
-        return keeps_nothing(app, slug);
+        return keeps_nothing(app, slug).map(Key::Operators);
     }
     let key = app.config.providers.keys.get(slug);
-    key.cloned().ok_or_else(|| {
+    key.cloned().map(Key::Operators).ok_or_else(|| {
         let message = format!(
             "{slug} is not enabled for prepaid use: the operator has no key for it. Send your own key in the \
              provider's header, or store one on the gateway."
@@ -161,8 +178,18 @@ fn query_has(path: &str, name: &str) -> bool {
 /// # Errors
 /// Where the key can't stand in a header.
 pub fn show(key: &Key, target: &Target, headers: &mut HeaderMap) -> Result<(), ProxyError> {
-    let (Key::Operators(secret) | Key::Stored(secret)) = key else {
-        return Ok(());
+    let secret = match (key, &target.operated) {
+        (Key::Operators(secret) | Key::Stored(secret), _) => secret,
+        (Key::Operated(place), Some(operated)) => {
+            for name in KEY_HEADERS {
+                headers.remove(name);
+            }
+            match operated.key(*place) {
+                Some(secret) => secret,
+                None => return Ok(()),
+            }
+        }
+        (Key::Own, _) | (Key::Operated(_), None) => return Ok(()),
     };
     let shown = target
         .provider

@@ -31,6 +31,8 @@ use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tower::Service;
 
+use crate::reach::Reach;
+
 /// How long it may take to reach a provider, its name and TLS included.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 
@@ -164,6 +166,8 @@ fn tcp(max: Duration, names: Names) -> HttpConnector<Names> {
 pub enum Names {
     /// What the system says.
     System(GaiResolver),
+    /// What the system says, unless any of it is an address of this machine or its network.
+    Public(GaiResolver),
     /// These addresses, whatever the name: they have been checked.
     Checked(Arc<[SocketAddr]>),
 }
@@ -172,6 +176,11 @@ impl Names {
     /// What the system says.
     pub fn of_the_system() -> Self {
         Self::System(GaiResolver::new())
+    }
+
+    /// What the system says, as far as it is public.
+    pub fn public() -> Self {
+        Self::Public(GaiResolver::new())
     }
 }
 
@@ -187,6 +196,7 @@ impl Service<Name> for Names {
     fn call(&mut self, name: Name) -> Resolving {
         match self {
             Self::System(resolver) => Resolving::System(resolver.call(name)),
+            Self::Public(resolver) => Resolving::Public(resolver.call(name)),
             Self::Checked(addresses) => Resolving::Checked(ready(addresses.to_vec())),
         }
     }
@@ -196,6 +206,8 @@ impl Service<Name> for Names {
 pub enum Resolving {
     /// By the system.
     System(GaiFuture),
+    /// By the system, and to be checked.
+    Public(GaiFuture),
     /// It was before.
     Checked(Ready<Vec<SocketAddr>>),
 }
@@ -206,10 +218,19 @@ impl Future for Resolving {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let found = match self.get_mut() {
             Self::System(found) => Pin::new(found).poll(context).map_ok(Vec::from_iter),
+            Self::Public(found) => {
+                let found = Pin::new(found).poll(context).map_ok(Vec::from_iter);
+                found.map(|found| found.and_then(public))
+            }
             Self::Checked(found) => Pin::new(found).poll(context).map(Ok),
         };
         found.map_ok(Vec::into_iter)
     }
+}
+
+fn public(found: Vec<SocketAddr>) -> io::Result<Vec<SocketAddr>> {
+    let checked = Reach { private: false }.check_all(&found);
+    checked.map(|()| found).map_err(io::Error::other)
 }
 
 /// Leads to the host of an address, without TLS but for a proxy's own.

@@ -53,6 +53,7 @@ impl Target {
             own: Some(Own {
                 headers: headers.map_err(ProxyError::internal)?,
             }),
+            operated: None,
         })
     }
 }

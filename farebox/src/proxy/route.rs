@@ -54,6 +54,8 @@ pub struct Route {
     pub model: String,
     /// The tokens of its text, if they have been counted.
     pub text_tokens: Option<Tokens>,
+    /// The most tokens that the call can read and write, if the operator runs the server and says so.
+    pub context_tokens: Option<u64>,
 }
 
 /// A call whose cost is bounded.
@@ -141,6 +143,11 @@ pub fn route(call: &Call) -> Result<Option<Route>, ProxyError> {
         asked,
         model,
         text_tokens: None,
+        context_tokens: call
+            .target
+            .operated
+            .as_deref()
+            .and_then(|operated| operated.context_tokens),
     }))
 }
 
@@ -202,12 +209,15 @@ impl Route {
         let card = model.card(at, &self.asked.terms);
         let card = card.map_err(unpriced)?;
         self.sold(&card, &model)?;
-        let reads = Reads::of(self, &model.id, context(headers, &model));
+        let window = self.context_tokens.or_else(|| context(headers, &model));
+        let reads = Reads::of(self, &model.id, window);
         let input = self.input(&card, &reads).map_err(unpriced)?;
         let output = self.output(&card, &input).map_err(unpriced)?;
         let known = || output_tokens_max(provider, &self.model);
         let limit = self.asked.output_limit.or_else(known);
-        let limit = limit.unwrap_or(OUTPUT_TOKENS_MAX);
+        let limit = limit
+            .unwrap_or(OUTPUT_TOKENS_MAX)
+            .min(self.context_tokens.unwrap_or(u64::MAX));
         let mut bound = Bound {
             model,
             models: Vec::new(),

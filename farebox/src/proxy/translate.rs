@@ -66,7 +66,9 @@ impl Passing {
                 usage_in_stream,
                 created_secs,
             ))),
-            None if prepared.hides_usage => Self::WithoutUsage(HideUsageChunk::default()),
+            None if prepared.hides_usage => {
+                Self::WithoutUsage(HideUsageChunk::of(prepared.call.target.provider.dialect))
+            }
             None => Self::AsItIs,
         }
     }

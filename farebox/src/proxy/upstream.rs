@@ -59,7 +59,7 @@ pub enum ClientError {
 /// [`ClientError`] where the configuration names a provider that isn't known.
 pub fn client(config: &ProvidersConfig) -> Result<Client, ClientError> {
     let mut cut = config.cut_when_client_leaves.iter();
-    if let Some(slug) = cut.find(|slug| !may_be_cut(slug)) {
+    if let Some(slug) = cut.find(|slug| !may_be_cut(config, slug)) {
         return Err(ClientError::Unknown(slug.clone()));
     }
     let named = config.keys.keys().chain(config.zdr_keys.keys());
@@ -82,8 +82,9 @@ fn goes_through_proxies(config: &ProvidersConfig) -> bool {
 }
 
 /// Whether a word may stand in `[providers] cut_when_client_leaves`. Accounts' own providers come and go.
-fn may_be_cut(slug: &str) -> bool {
-    let is_known = catalog::provider(slug).is_some_and(|known| known.slug == slug);
+fn may_be_cut(config: &ProvidersConfig, slug: &str) -> bool {
+    let is_known = catalog::provider(slug).is_some_and(|known| known.slug == slug)
+        || config.operated.contains_key(slug);
     is_known || slug == EVERY_PROVIDER || slug.starts_with(gateways::CUSTOM)
 }
 
@@ -103,23 +104,26 @@ pub async fn ask(
 ) -> Result<Response<Incoming>, ProxyError> {
     let uri = uri(call)?;
     let mut headers = headers(call, key)?;
+    let mut keys = SpareKeys::of(call, key);
     let settings = &call.gateway.settings;
     let attempts = call.wishes.attempts.or(number(settings.retry_max_attempts));
     let attempts = attempts.unwrap_or(1).clamp(1, 5);
     let timeout = call.wishes.timeout.unwrap_or(app.config.gateway.first_byte);
     let mut attempt = 1;
     loop {
-        let client = match &call.target.own {
-            Some(_) => &own::client(app, &uri).await?,
-            None => &app.upstream,
+        let client = match (&call.target.own, &call.target.operated) {
+            (Some(_), _) => &own::client(app, &uri).await?,
+            (None, Some(operated)) => &operated.client,
+            (None, None) => &app.upstream,
         };
         let is_last = attempt >= attempts;
-        let headers = match is_last {
-            true => std::mem::take(&mut headers),
-            false => headers.clone(),
-        };
-        let request = request(call, uri.clone(), headers, body.clone());
+        let request = request(call, uri.clone(), headers.clone(), body.clone());
         match tokio::time::timeout(timeout, client.send(request)).await {
+            Ok(Ok(answer)) if keys.refuses(answer.status()) => {
+                // Another key is no further attempt: nothing was wrong with the server.
+                keys.show_next(call, &mut headers)?;
+                continue;
+            }
             Ok(Ok(answer)) if is_last || !is_worth_repeating(answer.status()) => {
                 return accepted(answer, key);
             }
@@ -129,6 +133,41 @@ pub async fn ask(
         }
         tokio::time::sleep(pause(call, attempt)).await;
         attempt += 1;
+    }
+}
+
+/// The operator's further keys for a server that the operator runs.
+struct SpareKeys {
+    place: usize,
+    left: usize,
+}
+
+impl SpareKeys {
+    fn of(call: &Call, key: &Key) -> Self {
+        let operated = call.target.operated.as_deref();
+        let (place, left) = match (key, operated) {
+            (Key::Operated(place), Some(operated)) => {
+                (*place, operated.key_count().saturating_sub(1))
+            }
+            _ => (0, 0),
+        };
+        Self { place, left }
+    }
+
+    /// Whether the answer refuses the key and there is another.
+    fn refuses(&self, status: StatusCode) -> bool {
+        let refusals = [
+            StatusCode::UNAUTHORIZED,
+            StatusCode::FORBIDDEN,
+            StatusCode::TOO_MANY_REQUESTS,
+        ];
+        self.left > 0 && refusals.contains(&status)
+    }
+
+    fn show_next(&mut self, call: &Call, headers: &mut HeaderMap) -> Result<(), ProxyError> {
+        self.left = self.left.saturating_sub(1);
+        self.place = self.place.wrapping_add(1);
+        credential::show(&Key::Operated(self.place), &call.target, headers)
     }
 }
 
@@ -191,6 +230,9 @@ fn headers(call: &Call, key: &Key) -> Result<HeaderMap, ProxyError> {
     match &call.target.own {
         Some(own) => own.show(&mut headers)?,
         None => hop::keep_keys_of(call.target.provider, &mut headers),
+    }
+    if let Some(operated) = &call.target.operated {
+        operated.show(&mut headers);
     }
     // What is metered has to be read.
     headers.remove(ACCEPT_ENCODING);
@@ -272,6 +314,7 @@ mod tests {
             zdr_keys: BTreeMap::new(),
             urls: BTreeMap::from([("openai".to_owned(), url.to_owned())]),
             cut_when_client_leaves: Vec::new(),
+            operated: BTreeMap::new(),
         };
         for (url, expected) in [
             ("https://proxy.example.org/v1/", true),

@@ -10,6 +10,7 @@ fn used(report: Report, text_bytes: u64) -> Used {
         error: None,
         has_ended: false,
         text_bytes,
+        text_tokens: None,
         body_bytes: 1000,
         faults: 0,
         also: Vec::new(),

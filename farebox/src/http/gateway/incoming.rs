@@ -9,13 +9,13 @@ use http::{HeaderMap, Method, StatusCode};
 use ledger::{AccountId, Timestamp};
 
 use crate::app::App;
-use crate::catalog::{self, Provider};
+use crate::catalog;
 use crate::gateways;
 use crate::http::gateway::body;
 use crate::http::gateway::runner::{self, Runner};
 use crate::http::gateway::{upgrade, wishes};
 use crate::ids::LogId;
-use crate::proxy::{Call, ProxyError, Target, Translation, codes};
+use crate::proxy::{self, Call, ProxyError, Target, Translation, codes};
 use crate::store::gateways::Gateway;
 
 /// Headers that are for this server alone, and of which a provider has no use.
@@ -106,6 +106,7 @@ impl Incoming {
     /// [`codes::BAD_HEADER`] where a header that is meant for the gateway can't be read.
     pub fn call(self, target: Target, method: Method, sent: Sent) -> Result<Call, ProxyError> {
         let wishes = wishes::read(&self.headers)?;
+        let body = proxy::admitted(&target, &sent.path, sent.body)?;
         Ok(Call {
             id: self.id,
             request: self.id,
@@ -119,7 +120,7 @@ impl Incoming {
             method,
             path: sent.path,
             headers: passed_headers(self.headers),
-            body: sent.body,
+            body,
             wishes,
             compatibility: sent.compatibility,
             translation: sent.translation,
@@ -147,18 +148,23 @@ pub async fn target(app: &App, account: AccountId, name: &str) -> Result<Target,
     if let Some(own) = name.strip_prefix(gateways::CUSTOM) {
         return Target::own(app, account, own).await;
     }
-    let provider = catalog::provider(name).ok_or_else(|| no_provider(name))?;
+    if let Some(operated) = app.operated.get(name) {
+        return Ok(Target::operated(operated));
+    }
+    let provider = catalog::provider(name).ok_or_else(|| no_provider(app, name))?;
     Ok(Target {
         provider,
         slug: provider.slug.to_owned(),
         instead: app.config.providers.urls.get(provider.slug).cloned(),
         own: None,
+        operated: None,
     })
 }
 
 /// There is none of that name.
-pub fn no_provider(name: &str) -> ProxyError {
+pub fn no_provider(app: &App, name: &str) -> ProxyError {
     let known = catalog::providers().iter().map(|known| known.slug);
+    let known = known.chain(app.operated.iter().map(|operated| operated.provider.slug));
     let known: Vec<_> = known.collect();
     let name: String = name.chars().take(64).collect();
     let message = format!(
@@ -196,14 +202,20 @@ fn passed_headers(mut headers: HeaderMap) -> HeaderMap {
 }
 
 /// The path without the gateway's token, which an SDK may have put into the query, and without an empty key.
-pub fn passed_path(provider: &Provider, path: &str) -> String {
+pub fn passed_path(target: &Target, path: &str) -> String {
+    // At an operator's own server a key in the query is nobody's.
+    let is_any = target
+        .operated
+        .as_ref()
+        .is_some_and(|operated| !operated.customer_keys);
+    let provider = target.provider;
     let Some((below, query)) = path.split_once('?') else {
         return path.to_owned();
     };
     let is_key = |pair: &&str| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let mut credentials = provider.credentials.iter();
-        (value.is_empty() || runner::is_token_text(value))
+        (is_any || value.is_empty() || runner::is_token_text(value))
             && credentials.any(
                 |known| matches!(known, catalog::Credential::Query { name: key } if *key == name),
             )

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::{RawPathParams, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, Uri};
+use ledger::AccountId;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -122,9 +123,7 @@ async fn named(
     if dialect == Dialect::Anthropic {
         callable.retain(|provider| provider.api == Api::Anthropic);
     }
-    let mut offers = billing::offers(app, runner.account, &callable)
-        .await
-        .map_err(ProxyError::internal)?;
+    let mut offers = offers(app, runner.account, &callable).await?;
     for offer in &mut offers {
         offer.name = format!("{}/{}", offer.provider, offer.name);
     }
@@ -148,14 +147,32 @@ async fn callable(
         && !wishes::read(headers)?.no_wholesale
         && runner.name.is_some();
     let keys = &app.config.providers.keys;
-    let callable = catalog::providers().iter().filter(|provider| {
-        let has_key = (is_prepaid && keys.contains_key(provider.slug))
+    let operated = app.operated.iter().map(|operated| operated.provider);
+    let callable = catalog::providers().iter().chain(operated);
+    let callable = callable.filter(|provider| {
+        let is_operated = app.operated.get(provider.slug).is_some();
+        let has_key = (is_prepaid && (is_operated || keys.contains_key(provider.slug)))
             || stored.iter().any(|slug| slug == provider.slug);
         let is_named = named::translated_to(provider).is_some()
             || provider.openai_path("chat/completions").is_some();
         has_key && is_named
     });
     Ok(callable.collect())
+}
+
+/// The models of these providers. Of a server that the operator runs, those that it has.
+async fn offers(
+    app: &App,
+    account: AccountId,
+    providers: &[&'static Provider],
+) -> Result<Vec<Offer>, ProxyError> {
+    let offers = billing::offers(app, account, providers).await;
+    let mut offers = offers.map_err(ProxyError::internal)?;
+    offers.retain(|offer| {
+        let operated = app.operated.get(offer.provider);
+        operated.is_none_or(|operated| operated.has_model(&offer.name))
+    });
+    Ok(offers)
 }
 
 /// What a call to a provider's own path asks of its list of models; `None` if it asks for something else.
@@ -206,8 +223,7 @@ pub async fn native(app: &App, call: &Call, asked: &Asked) -> Result<Response, P
         Api::Anthropic => Dialect::Anthropic,
         Api::Gemini => Dialect::Gemini,
     };
-    let offers = billing::offers(app, call.account, &[call.target.provider]).await;
-    let offers = offers.map_err(ProxyError::internal)?;
+    let offers = offers(app, call.account, &[call.target.provider]).await?;
     let query = call.path.split_once('?').map_or("", |(_, query)| query);
     answer(app, offers, asked, dialect, query)
 }

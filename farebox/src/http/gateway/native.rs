@@ -22,7 +22,7 @@ pub async fn call(
     runner: Runner,
     request: Request,
 ) -> Result<Response, ProxyError> {
-    if let Some(place) = socket_place(&request)? {
+    if let Some(place) = socket_place(&app, &request)? {
         return socket::open(&app, &runner, place, request);
     }
     let call = read(&app, runner, request).await?;
@@ -35,9 +35,9 @@ pub async fn call(
 }
 
 /// Where the calls of a WebSocket go, if the request asks for one that is served.
-fn socket_place(request: &Request) -> Result<Option<Place>, ProxyError> {
-    let (slug, path) = where_to(request.uri())?;
-    match is_slug(slug) {
+fn socket_place(app: &App, request: &Request) -> Result<Option<Place>, ProxyError> {
+    let (slug, path) = where_to(app, request.uri())?;
+    match is_slug(app, slug) {
         true => Ok(Place::native(
             request.method(),
             request.headers(),
@@ -48,21 +48,22 @@ fn socket_place(request: &Request) -> Result<Option<Place>, ProxyError> {
     }
 }
 
-fn is_slug(slug: &str) -> bool {
-    slug.starts_with(gateways::CUSTOM)
+fn is_slug(app: &App, slug: &str) -> bool {
+    app.operated.get(slug).is_some()
+        || slug.starts_with(gateways::CUSTOM)
         || catalog::provider(slug).is_some_and(|provider| provider.slug == slug)
 }
 
 async fn read(app: &App, runner: Runner, request: Request) -> Result<Call, ProxyError> {
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    let (slug, path) = where_to(&uri)?;
-    if !is_slug(slug) {
-        return Err(incoming::no_provider(slug));
+    let (slug, path) = where_to(app, &uri)?;
+    if !is_slug(app, slug) {
+        return Err(incoming::no_provider(app, slug));
     }
     let target = incoming::target(app, runner.account, slug).await?;
     let incoming = Incoming::read(app, runner, request).await?;
     let sent = Sent {
-        path: incoming::passed_path(target.provider, path),
+        path: incoming::passed_path(&target, path),
         body: incoming.body.clone(),
         translation: None,
         compatibility: false,
@@ -71,11 +72,11 @@ async fn read(app: &App, runner: Runner, request: Request) -> Result<Call, Proxy
 }
 
 /// The provider and the path below it, as it was written, with its query.
-fn where_to(uri: &Uri) -> Result<(&str, &str), ProxyError> {
+fn where_to<'a>(app: &App, uri: &'a Uri) -> Result<(&'a str, &'a str), ProxyError> {
     let whole = uri.path_and_query().map_or("", |whole| whole.as_str());
     let mut parts = whole.splitn(6, '/').skip(4);
     match (parts.next(), parts.next()) {
         (Some(slug), Some(path)) => Ok((slug, path)),
-        _ => Err(incoming::no_provider("")),
+        _ => Err(incoming::no_provider(app, "")),
     }
 }

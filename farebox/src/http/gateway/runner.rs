@@ -18,7 +18,7 @@ use crate::http::gateway::{Dialect, lost};
 use crate::http::nul;
 use crate::http::public_url::PublicUrl;
 use crate::ids::TOKEN_PREFIX;
-use crate::proxy::{ProxyError, codes};
+use crate::proxy::{self, ProxyError, codes};
 use crate::store::callers;
 use crate::store::gateways::{self, Gateway};
 use crate::store::tokens::Token;
@@ -30,7 +30,7 @@ const GATEWAY_AUTHORIZATION: HeaderName = HeaderName::from_static("cf-aig-author
 const GATEWAY_ID: HeaderName = HeaderName::from_static("cf-aig-gateway-id");
 
 /// Where the SDKs of providers put a key.
-pub const KEY_HEADERS: &[&str] = &["authorization", "x-api-key", "x-goog-api-key", "api-key"];
+pub const KEY_HEADERS: &[&str] = &proxy::KEY_HEADERS;
 
 /// Whoever may call through the gateway that the path names.
 #[derive(Debug)]

@@ -134,7 +134,7 @@ async fn read_step(app: &App, of: &Incoming, step: Step<'_>) -> Result<Call, Pro
     }
     let target = incoming::target(app, incoming.account, &step.provider).await?;
     let sent = Sent {
-        path: incoming::passed_path(target.provider, endpoint),
+        path: incoming::passed_path(&target, endpoint),
         body: incoming.body.clone(),
         translation: None,
         compatibility: false,

@@ -56,6 +56,27 @@ async fn a_development_server_leaves_the_operators_providers_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_development_server_takes_prices_and_gateway_options() {
+    let directory = tempfile::tempdir().unwrap();
+    let prices = directory.path().join("prices.json");
+    let dear = r#"{"source":"ours","providers":{"openai":{"models":[
+        {"id":"gpt-4o","prices":[{"rates":{"input":"2500000","output":"1"}}]}]}}}"#;
+    std::fs::write(&prices, dear).unwrap();
+    let options = [
+        ("FAREBOX_PRICES__FILE", prices.display().to_string()),
+        ("FAREBOX_GATEWAY__BODY_LIMIT_BYTES", "2048".to_owned()),
+    ];
+    let options = options.map(|(name, value)| (name.to_owned(), value));
+    let (running, ready) = dev_with(&[], &options.into_iter().collect()).await;
+    with_credit(&ready).await;
+    let (status, text) = asked(&ready, "openai/v1", "gpt-4o").await;
+    assert_eq!(status, 402, "{text}");
+    let (status, text) = asked(&ready, "openai/v1", &"x".repeat(3000)).await;
+    assert_eq!(status, 413, "{text}");
+    running.terminate().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_demo_shows_everything() {
     // A provider of one's own is neither asked nor in the way.
     let shown = printed(&run(&["demo"], &of_ones_own()).await, 0);

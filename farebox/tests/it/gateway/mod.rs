@@ -24,6 +24,7 @@ mod keys;
 mod leases;
 mod money;
 mod native;
+mod operators;
 mod rate;
 mod raw;
 mod refusals;

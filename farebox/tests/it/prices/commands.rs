@@ -333,3 +333,54 @@ async fn markups_are_set_by_the_names_of_the_catalogue() {
         assert!(error.contains(why), "{error}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_price_is_set() {
+    let mut here = Here::new();
+    let base = "FAREBOX_PROVIDERS__VLLM__BASE_URL".to_owned();
+    here.variables
+        .insert(base, "https://vllm.example.org".to_owned());
+    let order = [
+        "prices",
+        "set",
+        "vllm/our-llama",
+        "--input",
+        "0.2",
+        "--output",
+        "0.8",
+    ];
+    let text = here.printed(&order).await;
+    assert!(
+        text.starts_with("vllm/our-llama: input 0.2, output 0.8 written to "),
+        "{text}"
+    );
+    let other = [
+        "prices",
+        "set",
+        "openai/gpt-4o",
+        "--input",
+        "3",
+        "--rate",
+        "output=12",
+        "--json",
+    ];
+    let other: Value = serde_json::from_str(&here.printed(&other).await).unwrap();
+    assert_eq!(other["rates"], json!({"input": "3", "output": "12"}));
+    let shown = here.printed(&["prices", "show", "vllm/our-llama"]).await;
+    assert!(shown.contains("0.2") && shown.contains("0.8"), "{shown}");
+    let before = std::fs::read_to_string(here.prices()).unwrap();
+    for (args, why) in [
+        (vec!["vllm/our-llama"], "at least one price"),
+        (vec!["vllm/our-llama", "--input", "cheap"], "input"),
+        (vec!["vllm/our-llama", "--rate", "input"], "web_search=10"),
+        (vec!["vllm/our-llama", "--rate", "words=1"], "words"),
+        (vec!["vlm/our-llama", "--input", "1"], "[providers.NAME]"),
+        (vec!["vllm", "--input", "1"], "vllm/our-llama"),
+    ] {
+        let refused = here
+            .refused(&[["prices", "set"].as_slice(), &args].concat())
+            .await;
+        assert!(refused.contains(why), "{args:?}: {refused}");
+    }
+    assert_eq!(std::fs::read_to_string(here.prices()).unwrap(), before);
+}

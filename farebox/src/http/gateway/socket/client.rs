@@ -86,7 +86,7 @@ impl Client {
         };
         let target = incoming::target(app, incoming.account, slug).await?;
         let sent = Sent {
-            path: incoming::passed_path(target.provider, path),
+            path: incoming::passed_path(&target, path),
             body: incoming.body.clone(),
             translation: None,
             compatibility: false,
