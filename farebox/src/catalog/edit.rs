@@ -51,6 +51,7 @@ fn entry(set: &Set, source: &str) -> Entry {
         source: (source != SOURCE).then(|| SOURCE.to_owned()),
         why: None,
         least: Vec::new(),
+        context: None,
         prices: vec![PriceText {
             rates: set.rates.clone(),
             ..PriceText::default()

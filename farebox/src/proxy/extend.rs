@@ -110,7 +110,7 @@ impl<'a> Extension<'a> {
     pub fn new(app: &'a Arc<App>, prepared: &'a Prepared) -> Option<Self> {
         let (credit, route) = (prepared.credit.as_ref()?, prepared.route.as_ref()?);
         let (call, bound, held) = (&*prepared.call, &credit.bound, credit.held);
-        let limit = prepared.clamped.unwrap_or(bound.limit);
+        let limit = prepared.clamped.limit.unwrap_or(bound.limit);
         let ceiling = bound.cost(&bound.input, limit.saturating_mul(bound.choices));
         let ceiling = ceiling.unwrap_or(bound.most).min(bound.most);
         if held.amount >= ceiling || !is_extendable(call, route, bound) {

@@ -65,6 +65,7 @@ pub fn quote(catalog: &Catalog, at: Timestamp, request: &Request<'_>) -> Result<
         model.map_err(|error| ProxyError::bad_request(codes::NO_PRICE, error.to_string()))?;
     let route = Route {
         text_tokens: counted(request.provider, &name, &pieces),
+        context_tokens: None,
         endpoint,
         asked,
         model: name,

@@ -156,7 +156,7 @@ fn state(tally: &mut Tally, response: &Object<'_>) {
         used.add(unit, quantity.saturating_sub(used.get(unit)));
     }
     tally.also = image_model(response, &told).into_iter().collect();
-    tally.usage = Some(used);
+    tally.report(Some(used));
 }
 
 /// Items that say that OpenAI has run a tool.

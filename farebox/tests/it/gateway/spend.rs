@@ -478,8 +478,9 @@ async fn a_kept_answer_is_served_to_whoever_has_spent_all(app: &TestApp) {
 async fn a_wrong_usage_counts_no_more_than_was_reserved(app: &TestApp) {
     let token = start(app, true).await;
     set(app, json!([rule("r", 50_000_000, 3600, "sliding")])).await;
-    let wrong = json!({"prompt_tokens": 1_000_000_000, "completion_tokens": 1_000_000_000,
-        "total_tokens": 2_000_000_000});
+    // Not so much that it counts as no report at all.
+    let wrong = json!({"prompt_tokens": 90_000_000, "completion_tokens": 90_000_000,
+        "total_tokens": 180_000_000});
     let words = format!("one [sandbox usage={{\"instead\":{wrong}}}]");
     is_served(&own(app, &token, &limited(&words, 100)).await);
     let counted = sum(app).await;
