@@ -48,7 +48,7 @@ pub enum Passing {
     /// Every byte of it.
     AsItIs,
     /// All but the usage.
-    WithoutUsage(HideUsageChunk),
+    WithoutUsage(Box<HideUsageChunk>),
     /// In the client's format.
     Translated(Box<compat::Stream>),
 }
@@ -66,9 +66,9 @@ impl Passing {
                 usage_in_stream,
                 created_secs,
             ))),
-            None if prepared.hides_usage => {
-                Self::WithoutUsage(HideUsageChunk::of(prepared.call.target.provider.dialect))
-            }
+            None if prepared.hides_usage => Self::WithoutUsage(Box::new(HideUsageChunk::of(
+                prepared.call.target.provider.dialect,
+            ))),
             None => Self::AsItIs,
         }
     }

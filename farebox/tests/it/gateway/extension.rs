@@ -383,7 +383,7 @@ async fn an_extension_whose_answer_is_lost_is_found_out() {
         tokio::time::sleep(Duration::from_millis(300)).await;
         line.is_down.store(false, Ordering::SeqCst);
     };
-    let reading = async { while let Some(_) = answer.chunk().await.unwrap() {} };
+    let reading = async { while answer.chunk().await.unwrap().is_some() {} };
     tokio::join!(reading, meanwhile);
     is_settled(&app).await;
     let cost = 2_000_000_000 - nanos(&app).await;

@@ -205,7 +205,7 @@ fn chat() -> Vec<Bill> {
             "chat, stream of an error alone",
             CHAT,
             talk(json!({"stream": true})),
-            sse(&[error.clone()]),
+            sse(std::slice::from_ref(&error)),
             "0",
         ),
         bill(
