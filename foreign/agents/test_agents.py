@@ -9,7 +9,7 @@ from conftest import Agent, Customer
 
 AGENTS = list(tasks.TASKS)
 # Credit in cents.
-FOR_A_TASK, FOR_EIGHT_AT_ONCE = 10_000, 50_000
+FOR_A_TASK, FOR_EIGHT_AT_ONCE = 200, 1_000
 
 # What the call needs, and what there is.
 REASON = re.compile(r"needs .*credit.* available|credit.* needs .* available", re.IGNORECASE)

@@ -35,7 +35,7 @@ pub async fn explain(
         Refusal::InsufficientCredit => without_credit(app, call, bound, needs).await?,
         Refusal::SpendingLimitExceeded => {
             let message = format!(
-                "The call needs at least {} ({}); the account's spending limit leaves less. Wait for the limit's \
+                "The call needs at least {} of credit ({}); the account's spending limit leaves less. Wait for the limit's \
                  next window, or raise it: GET billing/spending-limit shows it.",
                 up(needs),
                 bound.needs(needs),
@@ -63,7 +63,7 @@ async fn without_credit(
     let held = holds::held_until(db, call.account, until).await?;
     let soon = available.checked_add(held).unwrap_or(available);
     let needed = format!(
-        "The call needs at least {} ({})",
+        "The call needs at least {} of credit ({})",
         up(needs),
         bound.needs(needs)
     );

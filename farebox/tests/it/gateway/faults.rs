@@ -123,6 +123,7 @@ pub struct Line {
 
 impl Line {
     /// Listens for connections to the server of that URL; the URL through it.
+    #[expect(clippy::disallowed_methods)]
     pub async fn lay(self: &Arc<Self>, url: &str) -> String {
         let mut url = reqwest::Url::parse(url).unwrap();
         let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));

@@ -51,6 +51,7 @@ async fn what_is_for_one_hop_or_another_provider_reaches_none(app: &TestApp) {
 }
 
 /// Calls a provider of the account's own that answers with these bytes.
+#[expect(clippy::disallowed_methods)]
 async fn answered(app: &TestApp, token: &str, slug: &str, answer: &'static str) -> Told {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}/v1", listener.local_addr().unwrap());

@@ -375,7 +375,7 @@ async fn the_log_of_a_refused_call_has_its_model_and_why(app: &TestApp) {
     assert!(
         kept.error
             .unwrap()
-            .starts_with("The call needs at least $0.0001 (input 19 tokens")
+            .starts_with("The call needs at least $0.0001 of credit (input 19 tokens")
     );
 }
 
