@@ -97,6 +97,14 @@ def codex(url, home, project):
     return {"CODEX_API_KEY": "k"}, ["codex", "exec", "--skip-git-repo-check", "hi"]
 
 
+def codex_by_provider(url, home, project):
+    """Codex with a provider of its own, for which it asks for no WebSocket."""
+    (home / ".codex").mkdir()
+    provider = f'[model_providers.x]\nname = "x"\nbase_url = "{url}"\nwire_api = "responses"\nenv_key = "KEY"\n'
+    (home / ".codex/config.toml").write_text(f'model = "gpt-5.5"\nmodel_provider = "x"\n{provider}')
+    return {"KEY": "k"}, ["codex", "exec", "--skip-git-repo-check", "hi"]
+
+
 def gemini(url, home, project):
     (home / ".gemini").mkdir()
     settings = {"security": {"auth": {"selectedType": "gemini-api-key"}}}

@@ -10,7 +10,6 @@ use crate::app::App;
 use crate::billing::{self, AutoTopups, BillingError};
 use crate::catalog::Reloaded;
 use crate::gateways;
-use crate::proxy::Operated;
 use crate::store::jobs;
 use crate::store::{StoreError, events, idempotency, setups};
 
@@ -47,9 +46,6 @@ const EVENTS_KEPT: Duration = Duration::from_secs(40 * 24 * 3600);
 
 /// How often the operator's prices are looked at.
 const PRICES: Duration = Duration::from_secs(5);
-
-/// How often the operator's own servers are asked for their models.
-const MODELS: Duration = Duration::from_secs(60);
 
 /// Starts the workers and the passes; they end when the app is told to stop.
 pub fn start(app: &Arc<App>) {
@@ -94,7 +90,7 @@ pub fn start(app: &Arc<App>) {
         Ok(reload_prices(&app))
     });
     for operated in app.operated.iter() {
-        app.tasks.spawn(watch_models(app.clone(), operated.clone()));
+        app.tasks.spawn(operated.clone().watch(app.clone()));
     }
     every(
         app,
@@ -131,35 +127,6 @@ async fn watch(app: Arc<App>, auto_topups: AutoTopups) {
         }
         tokio::select! {
             () = tokio::time::sleep(GATHERING) => {}
-            () = app.stop.cancelled() => return,
-        }
-    }
-}
-
-/// Asks a server of the operator's for its models, at the start and again and again. Says when it stops answering,
-/// and when it answers again.
-async fn watch_models(app: Arc<App>, operated: Arc<Operated>) {
-    let provider = operated.provider.slug;
-    let mut answers = None;
-    loop {
-        let models = tokio::select! {
-            models = operated.refresh() => models,
-            () = app.stop.cancelled() => return,
-        };
-        match &models {
-            Ok(models) if answers != Some(true) => {
-                tracing::info!(provider, models = models.join(", "), "the provider answers");
-            }
-            Err(why) if answers != Some(false) => tracing::warn!(
-                provider,
-                why,
-                "the provider doesn't answer: its calls will fail until it does. Check [providers.{provider}] base_url"
-            ),
-            _ => {}
-        }
-        answers = Some(models.is_ok());
-        tokio::select! {
-            () = tokio::time::sleep(MODELS) => {}
             () = app.stop.cancelled() => return,
         }
     }

@@ -12,6 +12,7 @@ mod retention;
 mod settings;
 mod spend;
 
+pub use crate::reach::Reach;
 pub use custom_providers::{
     CustomProviderPage, CustomProviderRequest, create_custom_provider, delete_custom_provider,
     list_custom_providers, open_provider_headers, reach, show_custom_provider,

@@ -1,8 +1,8 @@
 //! Agents that repeat what can't succeed, and what ends their repeats.
 //!
-//! Codex repeats a Responses stream that ends with `response.incomplete`, and a request that is refused with 402, five times. It
-//! gives up at `response.failed` with the code `insufficient_quota`, and at 429 (openai/codex: codex-rs/codex-api/src/sse/responses.rs,
-//! codex-rs/core/src/api_bridge.rs; its requests say `originator: codex_…`).
+//! Codex 0.171.0 repeats a Responses stream that ends with `response.incomplete`, and a request that is refused with 402, 403 or
+//! 503, five times. It gives up at `response.failed` with the code `insufficient_quota`, at 429 and at 400, and only at 400
+//! does it show the reason (`findings/codex-refusals.sh`). Its requests say `originator: codex_…`.
 
 use http::header::USER_AGENT;
 use http::{HeaderName, StatusCode};
@@ -26,7 +26,7 @@ fn is_codex(call: &Call) -> bool {
 /// How a call is refused for which there is no credit.
 pub fn status_without_credit(call: &Call) -> StatusCode {
     match is_codex(call) {
-        true => StatusCode::TOO_MANY_REQUESTS,
+        true => StatusCode::BAD_REQUEST,
         false => StatusCode::PAYMENT_REQUIRED,
     }
 }

@@ -184,6 +184,8 @@ pub fn show(key: &Key, target: &Target, headers: &mut HeaderMap) -> Result<(), P
             for name in KEY_HEADERS {
                 headers.remove(name);
             }
+            // A credential may be among these, too.
+            operated.show(headers);
             match operated.key(*place) {
                 Some(secret) => secret,
                 None => return Ok(()),

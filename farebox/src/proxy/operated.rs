@@ -13,13 +13,17 @@ use hyper_util::client::proxy::matcher::Matcher;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use crate::app::App;
 use crate::catalog::{self, Provider};
 use crate::config::{OperatedConfig, UnknownParameters};
+use crate::gateways::Reach;
 use crate::proxy::address;
 use crate::proxy::call::Target;
 use crate::proxy::credential::{self, Key};
 use crate::proxy::outbound::{Client, Names};
-use crate::reach::Reach;
+
+/// How often the operator's own servers are asked for their models.
+const MODELS: Duration = Duration::from_secs(60);
 
 /// How long a server may take to list its models.
 const LIST_MAX: Duration = Duration::from_secs(10);
@@ -165,6 +169,35 @@ impl Operated {
         let mut served = self.served.write().unwrap_or_else(PoisonError::into_inner);
         *served = Some(models.clone());
         Ok(models)
+    }
+
+    /// Asks the server for its models, at the start and again and again. Says when it stops answering, and when it
+    /// answers again.
+    pub async fn watch(self: Arc<Self>, app: Arc<App>) {
+        let provider = self.provider.slug;
+        let mut answers = None;
+        loop {
+            let models = tokio::select! {
+                models = self.refresh() => models,
+                () = app.stop.cancelled() => return,
+            };
+            match &models {
+                Ok(models) if answers != Some(true) => {
+                    tracing::info!(provider, models = models.join(", "), "the provider answers");
+                }
+                Err(why) if answers != Some(false) => tracing::warn!(
+                    provider,
+                    why,
+                    "the provider doesn't answer: its calls will fail until it does. Check [providers.{provider}] base_url"
+                ),
+                _ => {}
+            }
+            answers = Some(models.is_ok());
+            tokio::select! {
+                () = tokio::time::sleep(MODELS) => {}
+                () = app.stop.cancelled() => return,
+            }
+        }
     }
 
     async fn ask_for_models(self: &Arc<Self>) -> Result<Vec<String>, String> {

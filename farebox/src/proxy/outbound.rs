@@ -31,7 +31,7 @@ use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tower::Service;
 
-use crate::reach::Reach;
+use crate::gateways::Reach;
 
 /// How long it may take to reach a provider, its name and TLS included.
 const CONNECT_MAX: Duration = Duration::from_secs(10);

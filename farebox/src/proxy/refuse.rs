@@ -1,8 +1,8 @@
 //! Why a call has no credit, in a form that its client acts on.
 //!
 //! If waiting helps, the client has to repeat, and if it doesn't, it must not. The SDKs and agents repeat 429 and obey
-//! `Retry-After`; none of them repeats 402 by its meaning. Codex is the other way round (`agents`): it gives up at 429, and repeats 402 and
-//! 503.
+//! `Retry-After`; none of them repeats 402 by its meaning. Codex is the other way round (`agents`): it gives up at 400 and 429, and repeats
+//! 402 and 503.
 
 use std::time::Duration;
 

@@ -277,7 +277,7 @@ async fn codex_is_told_that_asking_again_is_of_no_use(app: &TestApp) {
         .unwrap();
     leave(app, 0).await;
     let token = runner(app).await;
-    for (originator, status) in [("codex_exec", 429), ("opencode", 402)] {
+    for (originator, status) in [("codex_exec", 400), ("opencode", 402)] {
         let request = to(app, "openai/v1/responses")
             .bearer_auth(&token)
             .header("originator", originator);

@@ -41,7 +41,7 @@ async fn needs(app: &TestApp, token: &str, path: &str, body: &Value) -> String {
         rest,
         "$0.0000 is available. Top up, lower max_tokens, or wait for running calls to finish."
     );
-    needs.to_owned()
+    needs.replacen(" of credit (", " (", 1)
 }
 
 async fn whole(app: &TestApp) -> String {
