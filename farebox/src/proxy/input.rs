@@ -127,7 +127,9 @@ fn shown(route: &Route, model: &str) -> Tokens {
     let media = images
         .chain(documents)
         .fold(Tokens::same(sound), Tokens::plus);
-    text(input, route.text_tokens).plus(media)
+    text(input, route.text_tokens)
+        .plus(Tokens::same(route.template_tokens))
+        .plus(media)
 }
 
 /// Text with what stands around its pieces.

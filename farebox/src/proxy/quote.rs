@@ -66,6 +66,7 @@ pub fn quote(catalog: &Catalog, at: Timestamp, request: &Request<'_>) -> Result<
     let route = Route {
         text_tokens: counted(request.provider, &name, &pieces),
         context_tokens: None,
+        template_tokens: 0,
         endpoint,
         asked,
         model: name,

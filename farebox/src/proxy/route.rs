@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ledger::rates::{Card, Markup, affordable, charge, dearest};
 use ledger::{Amount, Basis, Kind, Timestamp, Unit, Usage};
-use wire::{Asked, Endpoint, Unreadable};
+use wire::{Api, Asked, Endpoint, Unreadable};
 
 use crate::catalog::{Catalog, Model, Tokens, output_tokens_max};
 use crate::proxy::call::Call;
@@ -40,6 +40,10 @@ const TOOLS: [Unit; 4] = [
     Unit::CodeExecution,
 ];
 
+/// Tokens that a model's chat template adds at most, at a server that the operator runs: some add a system prompt of
+/// their own. SmolLM2's makes 33 tokens of "Say hello." (`foreign/llama`).
+const TEMPLATE_TOKENS: u64 = 256;
+
 /// How many bytes of text make a token, where an answer has to be guessed at: few enough to be no gift.
 pub const BYTES_PER_TOKEN: u64 = 3;
 
@@ -56,6 +60,8 @@ pub struct Route {
     pub text_tokens: Option<Tokens>,
     /// The most tokens that the call can read and write, if the operator runs the server and says so.
     pub context_tokens: Option<u64>,
+    /// The most tokens that the server puts around the conversation.
+    pub template_tokens: u64,
 }
 
 /// A call whose cost is bounded.
@@ -138,6 +144,14 @@ pub fn route(call: &Call) -> Result<Option<Route>, ProxyError> {
         let message = "the model's name has the character U+0000: leave it out";
         return Err(ProxyError::bad_request(codes::BAD_FORMAT, message));
     }
+    let has_template = matches!(
+        endpoint.api,
+        Api::Chat | Api::Responses | Api::Messages | Api::Generate
+    );
+    let template_tokens = match has_template && call.target.operated.is_some() {
+        true => TEMPLATE_TOKENS,
+        false => 0,
+    };
     Ok(Some(Route {
         endpoint,
         asked,
@@ -148,6 +162,7 @@ pub fn route(call: &Call) -> Result<Option<Route>, ProxyError> {
             .operated
             .as_deref()
             .and_then(|operated| operated.context_tokens),
+        template_tokens,
     }))
 }
 

@@ -239,8 +239,8 @@ async fn calls_go_on_with_the_next_key(app: &TestApp, server: &Provider) {
 
 async fn each_limit_is_lowered(app: &TestApp, server: &Provider) {
     let token = runner(app).await;
-    // Enough for 2 words of prompt by their bytes, and some output.
-    leave(app, 60_000).await;
+    // Enough for the prompt by its bytes and what a chat template may add, and some output.
+    leave(app, 100_000).await;
     let mut body = asks("our-llama");
     body["max_tokens"] = json!(1);
     body["n_predict"] = json!(-1);

@@ -1,5 +1,6 @@
 //! The table: for each API its classes of use, in an answer that comes whole, streamed, cut or failed.
 
+mod broken;
 mod media;
 
 use serde_json::{Value, json};
@@ -126,6 +127,9 @@ pub fn all() -> Vec<Bill> {
         media::speech(),
         media::transcription(),
         media::compressed(),
+        broken::pieces(),
+        broken::edits(),
+        broken::transcripts(),
     ];
     parts.into_iter().flatten().collect()
 }

@@ -1,5 +1,7 @@
 //! Images, speech, transcriptions, and an answer that is compressed.
 
+use std::io::Write;
+
 use serde_json::{Value, json};
 
 use super::{Bill, Body, CHAT, bill, cut, failed, said, sse, talk, told, wav, whole};
@@ -9,6 +11,28 @@ fn mp3(millis: usize) -> Vec<u8> {
     let mut frame = vec![0xFF, 0xF3, 0x84, 0xC0];
     frame.resize(192, 0);
     frame.repeat(millis / 24)
+}
+
+/// A picture that is to be changed.
+pub fn edit(stream: bool) -> Body {
+    let mut fields: Vec<_> = [
+        ("model", "gpt-image-2"),
+        ("prompt", "A cat."),
+        ("size", "1024x1024"),
+        ("quality", "low"),
+    ]
+    .map(|(name, value)| (name, value.to_owned()))
+    .to_vec();
+    if stream {
+        fields.push(("stream", "true".to_owned()));
+    }
+    Body::Form(fields, vec![0; 100])
+}
+
+/// What a transcription is said to have used.
+pub fn tokens() -> Value {
+    json!({"type": "tokens", "input_tokens": 310, "output_tokens": 20, "total_tokens": 330,
+        "input_token_details": {"text_tokens": 10, "audio_tokens": 300}})
 }
 
 pub fn images() -> Vec<Bill> {
@@ -24,18 +48,6 @@ pub fn images() -> Vec<Bill> {
     let made = json!({"created": 1, "data": [{"b64_json": "aaaa"}], "size": "1024x1024", "quality": "high", "usage": usage});
     let done = json!({"type": "image_generation.completed", "b64_json": "aaaa", "usage": usage});
     let partial = json!({"type": "image_generation.partial_image", "b64_json": "aaaa"});
-    let edit = Body::Form(
-        [
-            "model=gpt-image-2",
-            "prompt=A cat.",
-            "size=1024x1024",
-            "quality=low",
-        ]
-        .map(|field| field.split_once('=').unwrap())
-        .map(|(name, value)| (name, value.to_owned()))
-        .to_vec(),
-        vec![0; 100],
-    );
     let edited = json!({"created": 1, "data": [{"b64_json": "aaaa"}], "usage": {"input_tokens": 1010,
         "input_tokens_details": {"text_tokens": 10, "image_tokens": 1000}, "output_tokens": 1000, "total_tokens": 2010}});
     vec![
@@ -59,7 +71,7 @@ pub fn images() -> Vec<Bill> {
         Bill {
             what: "image edits",
             path: "openai/v1/images/edits",
-            body: edit,
+            body: edit(false),
             said: whole(edited),
             dollars: "0.03805",
         },
@@ -148,10 +160,7 @@ pub fn transcription() -> Vec<Bill> {
     let seconds = whole(json!({"text": "one", "usage": {"type": "duration", "seconds": 30}}));
     let verbose = whole(json!({"text": "one", "duration": 30.0, "language": "english"}));
     let text = said("text/plain; charset=utf-8", "one two three");
-    let tokens = whole(
-        json!({"text": "one", "usage": {"type": "tokens", "input_tokens": 310, "output_tokens": 20,
-        "total_tokens": 330, "input_token_details": {"text_tokens": 10, "audio_tokens": 300}}}),
-    );
+    let counted = whole(json!({"text": "one", "usage": tokens()}));
     vec![
         form(
             "whisper",
@@ -263,7 +272,7 @@ pub fn transcription() -> Vec<Bill> {
             "gpt-4o-transcribe",
             "json",
             wav(30),
-            tokens,
+            counted,
             "0.002025",
         ),
         // 300 tokens of sound at $6; 5 of the text at $10.
@@ -280,21 +289,63 @@ pub fn transcription() -> Vec<Bill> {
 }
 
 pub fn compressed() -> Vec<Bill> {
-    use flate2::write::GzEncoder;
-    use std::io::Write;
     let answer = told(
         "gpt-4o",
         json!({"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}),
     );
-    let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::default());
-    gzip.write_all(answer.to_string().as_bytes()).unwrap();
-    let mut unasked = said("application/json", gzip.finish().unwrap());
-    unasked.headers.push(("content-encoding", "gzip"));
-    vec![bill(
-        "chat, compressed unasked",
-        CHAT,
-        talk(json!({})),
-        unasked,
-        "0.00035",
-    )]
+    let answer = answer.to_string().into_bytes();
+    let coded = |what, coding, bytes| {
+        let mut unasked = said("application/json", bytes);
+        unasked.headers.push(("content-encoding", coding));
+        bill(what, CHAT, talk(json!({})), unasked, "0.00035")
+    };
+    let (gzip, zlib) = (gzip(&answer), zlib(&answer));
+    let mut cut_off = said("application/json", &gzip[..gzip.len() / 2]);
+    cut_off.headers.push(("content-encoding", "gzip"));
+    vec![
+        coded("chat, gzip unasked", "gzip", gzip),
+        coded("chat, deflate unasked", "deflate", zlib),
+        coded("chat, brotli unasked", "br", brotli(&answer)),
+        coded("chat, zstd unasked", "zstd", zstd(&answer)),
+        bill(
+            "chat, gzip and cut",
+            CHAT,
+            talk(json!({})),
+            cut(cut_off),
+            "0",
+        ),
+    ]
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(bytes).unwrap();
+    gzip.finish().unwrap()
+}
+
+fn zlib(bytes: &[u8]) -> Vec<u8> {
+    let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    zlib.write_all(bytes).unwrap();
+    zlib.finish().unwrap()
+}
+
+/// One raw block with its frame's head of a four-byte length (RFC 8878, section 3.1.1).
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(bytes.len()).unwrap();
+    let mut frame = vec![0x28, 0xB5, 0x2F, 0xFD, 0xA0];
+    frame.extend_from_slice(&length.to_le_bytes());
+    frame.extend_from_slice(&((length << 3) | 1).to_le_bytes()[..3]);
+    frame.extend_from_slice(bytes);
+    frame
+}
+
+/// One block that is not compressed, and an empty last one (RFC 7932, section 9).
+fn brotli(bytes: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(bytes.len()).unwrap() - 1;
+    // A window of 16 bits (one bit 0); not the last block, four nibbles, the length, not compressed.
+    let bits = (length << 4) | (1 << 20);
+    let mut stream = bits.to_le_bytes()[..3].to_vec();
+    stream.extend_from_slice(bytes);
+    stream.push(0b11);
+    stream
 }
