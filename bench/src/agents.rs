@@ -15,7 +15,7 @@ use crate::Failure;
 /// Where the recordings are; bench/recordings/README.md says how they were made.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/recordings");
 
-/// A hold is at most so many times what the call costs (docs/how-to/how-much-credit-a-call-needs.md).
+/// A hold is at most so many times what the call costs (docs/explanation/how-much-credit-a-call-needs.md).
 const RATIO_MAX: i64 = 20;
 
 #[derive(Deserialize)]

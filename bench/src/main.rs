@@ -2,7 +2,7 @@
 //!
 //! A figure alone says more about the machine than about the program, so that each stands in one table
 //! with what the machine can do at best, measured in the same run and in turns, and with their ratio.
-//! docs/performance.md says how to read the tables. Nothing here is a test: no figure fails the run,
+//! docs/explanation/performance.md says how to read the tables. Nothing here is a test: no figure fails the run,
 //! but books that do not add up afterwards do.
 
 mod agents;

@@ -10,7 +10,7 @@ use http::StatusCode;
 use crate::store::StoreError;
 use crate::store::committer::CommitError;
 
-/// The stable codes, each for one cause. `docs/api.md` has the table with what to do.
+/// The stable codes, each for one cause. `docs/reference/errors.md` has the table with what to do.
 pub mod codes {
     /// Something went wrong here; the request id finds it in the log.
     pub const INTERNAL: i64 = 1000;

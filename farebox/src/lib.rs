@@ -22,7 +22,7 @@ pub mod stripe;
 pub mod tls;
 
 /// Calls take and give back memory on several threads, which the system's allocator does in twice the time; this one
-/// hands out first what was given back last, which the processor still has at hand (docs/performance.md). SQLite's
+/// hands out first what was given back last, which the processor still has at hand (docs/explanation/performance.md). SQLite's
 /// memory is its too.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

@@ -1,7 +1,7 @@
 //! The text of a list of prices: what stands in the compiled-in lists and in the operator's file.
 //!
 //! Here it is only text with its fields in their places; `read` makes prices of it, and says what is
-//! wrong with them. docs/prices.md describes the format.
+//! wrong with them. docs/reference/price-file.md describes the format.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -387,7 +387,7 @@ pub(super) enum PricesCommand {
     },
     /// Set a model's prices in your own file, which [prices] file names, in place of those it has there
     #[command(
-        after_help = "Prices are in dollars per million tokens (the ledger's currency), or as docs/prices.md \
+        after_help = "Prices are in dollars per million tokens (the ledger's currency), or as docs/reference/price-file.md \
                             says for other units. A running server sees the change within 5 seconds.\n\n\
                             Example: farebox prices set vllm/our-llama --input 0.2 --output 0.8"
     )]
@@ -404,7 +404,7 @@ pub(super) enum PricesCommand {
         /// Dollars per million tokens that it reads from its cache; the price of input if not given
         #[arg(long, value_name = "DOLLARS")]
         cache_read: Option<String>,
-        /// The price of another unit, such as web_search=10 (docs/prices.md); may be repeated
+        /// The price of another unit, such as web_search=10 (docs/reference/price-file.md); may be repeated
         #[arg(long, value_name = "UNIT=DOLLARS")]
         rate: Vec<String>,
         /// Write to this file instead

@@ -1,4 +1,4 @@
-//! Makes `docs/configuration.md` out of the default file, and holds the two together.
+//! Makes `docs/reference/configuration.md` out of the default file, and holds the two together.
 
 use std::{fmt::Write as _, path::Path};
 
@@ -6,7 +6,7 @@ use super::{DEFAULTS, layers::variable_of};
 
 const HEADER: &str = "\
 <!-- Made from farebox/src/config.default.toml. Change that file, then run\n     \
-UPDATE_EXPECT=1 cargo test -p farebox configuration_reference -->\n\n# Configuration\n";
+UPDATE_EXPECT=1 cargo test -p farebox reference_is_up_to_date -->\n\n# Configuration\n";
 
 fn render(defaults: &str) -> String {
     let mut page = HEADER.to_owned();
@@ -48,7 +48,7 @@ fn render(defaults: &str) -> String {
 
 #[test]
 fn configuration_reference_is_up_to_date() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/configuration.md");
     let expected = render(DEFAULTS);
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -57,6 +57,6 @@ fn configuration_reference_is_up_to_date() {
     let found = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         found == expected,
-        "docs/configuration.md is out of date: run this test with UPDATE_EXPECT=1"
+        "docs/reference/configuration.md is out of date: run this test with UPDATE_EXPECT=1"
     );
 }

@@ -8,7 +8,7 @@ use crate::proxy::identity::Identity;
 use crate::store::StoreError;
 use crate::store::committer::CommitError;
 
-/// The codes of the data plane. `docs/gateway.md` has the table with what to do.
+/// The codes of the data plane. `docs/reference/errors.md` has the table with what to do.
 pub mod codes {
     /// There is no such gateway.
     pub const NO_GATEWAY: i64 = 2001;

@@ -17,6 +17,7 @@ mod gateways;
 mod openapi;
 mod prices;
 mod process;
+mod reference;
 mod requests;
 mod site;
 mod store;

@@ -76,7 +76,7 @@ pub async fn responses(
     make(&app, runner, request, Format::Responses).await
 }
 
-/// Opens a WebSocket for responses (docs/gateway.md, "Responses over WebSocket"). OpenAPI has no words for one.
+/// Opens a WebSocket for responses (docs/reference/gateway.md, "Responses over WebSocket"). OpenAPI has no words for one.
 pub async fn responses_socket(
     State(app): State<Arc<App>>,
     AccountRunner(runner): AccountRunner,

@@ -52,7 +52,7 @@ pub struct LogPath {
     params(
         ("account_id" = String, Path, description = "32 hex characters"),
         ("gateway_id" = String, Path, description = "The gateway's id"),
-        ("filters" = Option<String>, Query, description = "Which logs; see docs/api.md for keys and operators"),
+        ("filters" = Option<String>, Query, description = "Which logs; see docs/reference/api.md for keys and operators"),
         ("search" = Option<String>, Query, description = "A part of the metadata"),
         ("order_by" = Option<String>, Query, description = "`created_at` where it is left out"),
         ("order_by_direction" = Option<String>, Query, description = "`desc` where it is left out, or `asc`"),
