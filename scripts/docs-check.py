@@ -16,11 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FAREBOX = Path(os.environ["FAREBOX_BIN"]).resolve()
 FENCE = re.compile(r"^(\s*)```(\w+)?(?: (.*))?$")
-# Pages whose blocks another test runs, with what they need.
-ELSEWHERE = {
-    "docs/how-to/coding-agents.md": "foreign/agents",
-    "docs/how-to/sell-your-own-models.md": "foreign/llama",
-}
+# Pages whose blocks another test runs, with what they need: foreign/agents.
+ELSEWHERE = ["docs/how-to/coding-agents.md"]
 # What a block may be marked with, by its language. A shell's block runs if nothing else is said.
 MARKS = {"sh": {None: "runs", "fails": "fails", "norun": None}, "python": {"run": "runs", "norun": None}}
 SECONDS_MAX = 60
