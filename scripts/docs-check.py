@@ -36,7 +36,8 @@ class Block:
     def script(self):
         """As a part of the page's shell script."""
         if self.language == "python":
-            return f"\"$MODELS_PYTHON\" - <<'END_OF_BLOCK'\n{self.text}END_OF_BLOCK\n"
+            python = "FOREIGN_PYTHON" if "from cloudflare" in self.text else "MODELS_PYTHON"
+            return f"\"${python}\" - <<'END_OF_BLOCK'\n{self.text}END_OF_BLOCK\n"
         if self.outcome == "fails":
             return f"if ( set -e\n{self.text}); then echo 'it should have failed'; exit 1; fi\n"
         return self.text
