@@ -17,8 +17,10 @@ pub struct CreateProviderConfig {
     pub alias: String,
     /// Whether it is used where a call names none. No other key of the provider's is then.
     pub default_config: bool,
-    /// The key itself.
-    pub secret: String,
+    /// The key itself. It can follow later, with `PUT`; until then calls that would use it are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub secret: Option<String>,
 }
 
 /// The body of `PUT …/provider_configs/{id}`. A field that it doesn't know is refused.
@@ -55,7 +57,7 @@ pub struct ProviderConfig {
     pub provider_slug: String,
     /// The same as `id`: Farebox has no Secrets Store.
     pub secret_id: String,
-    /// Its last characters, where it is long enough for that.
+    /// Its last characters, if it is long enough for that; empty if there is no key yet.
     #[cfg_attr(feature = "openapi", schema(example = "****a1b2"))]
     pub secret_preview: String,
 }

@@ -164,7 +164,8 @@ impl Observer {
             self.tally.has_ended = true;
         }
         let spoken = self.spoken.as_ref().filter(|_| self.body_bytes > 0);
-        if let Some(spoken) = spoken.filter(|_| self.tally.usage.is_none()) {
+        let is_reported = self.tally.usage.is_some();
+        if let Some(spoken) = spoken.filter(|_| !is_reported && !self.tally.is_silent_error()) {
             self.tally.usage = spoken.used(is_whole && self.framing == Framing::Bytes);
         }
         if self.api.is_free() {

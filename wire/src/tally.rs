@@ -35,6 +35,8 @@ pub(crate) struct Tally {
     pub(crate) searches_once: bool,
     /// Images that were made.
     pub(crate) images: u64,
+    /// Sound has come in events.
+    pub(crate) has_sound: bool,
     /// Searches of the web, where they are told apart from the usage.
     pub(crate) searches: u64,
     /// Containers in which code ran, by their ids.
@@ -67,6 +69,7 @@ impl Tally {
             finished: BTreeSet::new(),
             searches_once: once && search == Some(&Some(1)),
             images: 0,
+            has_sound: false,
             searches: 0,
             containers: BTreeSet::new(),
             container_size: container_size(asked),
@@ -116,6 +119,11 @@ impl Tally {
     pub(crate) fn model(&mut self, model: Option<Json<'_>>) {
         let text = model.and_then(Json::text).map(|text| shortened(&text));
         self.model = text.or(self.model.take());
+    }
+
+    /// Whether the answer is an error and no sound.
+    pub(crate) fn is_silent_error(&self) -> bool {
+        self.error.is_some() && !self.has_sound
     }
 
     pub(crate) fn model_name(&self) -> Option<&str> {

@@ -188,7 +188,7 @@ async fn ids_stay_one_segment_of_the_path() {
 fn no_debug_print_shows_a_key() {
     let params = ProviderConfigCreateParams {
         config: CreateProviderConfig {
-            secret: "hush".into(),
+            secret: Some("hush".into()),
             ..Default::default()
         },
         ..Default::default()

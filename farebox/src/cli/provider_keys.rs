@@ -23,7 +23,7 @@ pub(super) async fn run(args: ProviderKeysArgs) -> Result<(), Failure> {
                 provider_slug: provider,
                 alias,
                 default_config: default,
-                secret: secret::read(secret_file.as_deref(), "key")?,
+                secret: Some(secret::read(secret_file.as_deref(), "key")?),
             };
             add(config, &at).await
         }

@@ -28,7 +28,7 @@ pub struct ProviderConfigRequest {
     pub alias: String,
     /// Whether it is used where a call names none.
     pub is_default: bool,
-    /// The key; where it is changed, none to keep the one that is there.
+    /// The key. A new one can follow later; without one, an update keeps the key that is there.
     pub secret: Option<SecretString>,
 }
 
@@ -45,7 +45,7 @@ pub struct ProviderConfigPage {
 ///
 /// # Errors
 /// [`GatewayError::NotFound`] where there is no such gateway; [`GatewayError::Invalid`] where there is no
-/// such provider, no secret, or one of that alias.
+/// such provider, or a key of that alias.
 pub async fn create_provider_config(
     app: &App,
     account: AccountId,
@@ -64,10 +64,8 @@ pub async fn create_provider_config(
     {
         return Err(takes_no_keys(&provider));
     }
-    let secret = request.secret.ok_or_else(|| GatewayError::Invalid {
-        at: &["body", "secret"],
-        message: "Required".to_owned(),
-    })?;
+    // Without one the alias is reserved: a later PUT brings the key.
+    let secret = request.secret.unwrap_or_default();
     let id = ids::opaque();
     let new = ProviderConfig {
         sealed: seal(app, account, &id, &secret)?,
@@ -186,9 +184,12 @@ fn seal(
     sealed.map_err(|error| GatewayError::Internal(error.to_string()))
 }
 
-/// Its last characters, where they tell one key from another and nothing more.
+/// Its last characters, if they tell one key from another and nothing more; empty if there is no key yet.
 fn preview(secret: &SecretString) -> String {
     let secret = secret.expose_secret();
+    if secret.is_empty() {
+        return String::new();
+    }
     let count = secret.chars().count();
     match count >= HIDDEN_MIN + SHOWN {
         true => format!(

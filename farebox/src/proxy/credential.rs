@@ -134,7 +134,11 @@ async fn stored(app: &App, call: &Call) -> Result<Option<SecretString>, ProxyErr
     ) {
         (Some(found), _) => {
             let opened = gateways::open_provider_key(app, &found);
-            opened.map(Some).map_err(ProxyError::internal)
+            let opened = opened.map_err(ProxyError::internal)?;
+            match opened.expose_secret().is_empty() {
+                true => Err(no_secret(slug, &found.alias)),
+                false => Ok(Some(opened)),
+            }
         }
         (None, None) => Ok(None),
         (None, Some(alias)) => {
@@ -142,6 +146,15 @@ async fn stored(app: &App, call: &Call) -> Result<Option<SecretString>, ProxyErr
             Err(no_such_alias(slug, alias, &known))
         }
     }
+}
+
+/// An alias can be stored before its key. Its calls are refused, so that none is paid out of credit by mistake.
+fn no_secret(slug: &str, alias: &str) -> ProxyError {
+    let message = format!(
+        "The BYOK credential '{alias}' of provider '{slug}' has no secret yet. Set it with PUT on \
+         provider_configs, or remove the credential"
+    );
+    ProxyError::bad_request(codes::NO_STORED_KEY, message)
 }
 
 fn no_such_alias(slug: &str, alias: &str, known: &[String]) -> ProxyError {

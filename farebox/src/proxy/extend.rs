@@ -59,7 +59,9 @@ pub struct Extension<'a> {
     bound: &'a Bound,
     output: Unit,
     held: Held,
-    /// What the call can cost with the output limit that was sent.
+    /// The output limit that was sent, over all answers.
+    limit: u64,
+    /// What the call can cost with it.
     ceiling: Amount,
     /// What the operator bears beyond what is held.
     risk: Amount,
@@ -111,7 +113,8 @@ impl<'a> Extension<'a> {
         let (credit, route) = (prepared.credit.as_ref()?, prepared.route.as_ref()?);
         let (call, bound, held) = (&*prepared.call, &credit.bound, credit.held);
         let limit = prepared.clamped.limit.unwrap_or(bound.limit);
-        let ceiling = bound.cost(&bound.input, limit.saturating_mul(bound.choices));
+        let limit = limit.saturating_mul(bound.choices);
+        let ceiling = bound.cost(&bound.input, limit);
         let ceiling = ceiling.unwrap_or(bound.most).min(bound.most);
         if held.amount >= ceiling || !is_extendable(call, route, bound) {
             return None;
@@ -127,6 +130,7 @@ impl<'a> Extension<'a> {
             bound,
             output: bound.output?,
             held,
+            limit,
             ceiling,
             risk,
             input: bound.likely_input.clone(),
@@ -178,12 +182,13 @@ impl<'a> Extension<'a> {
         }
     }
 
-    /// Whether all that is held may be used, and more is not to be had: or not yet, while it is being asked for.
+    /// Whether all that is held may be used, and more is not to be had: or not yet, while it is being asked for. If what is
+    /// held pays for the output limit, the provider ends the answer, however much text its tokens make.
     pub fn is_spent(&self) -> bool {
         // The event that is under way is passed on to its end, and that may be as much again.
         let next = self.burst.saturating_mul(2).min(self.paid / 8);
         let used = self.tokens(BYTES_PER_TOKEN, Instant::now());
-        used.saturating_add(next) >= self.paid_with_risk && self.held.amount < self.ceiling
+        used.saturating_add(next) >= self.paid_with_risk && self.paid_with_risk < self.limit
     }
 
     /// Whether no more is to be had: none is being asked for, nor is it unknown whether there is more.
@@ -300,27 +305,11 @@ impl<'a> Extension<'a> {
         if !has_server_tools(self.route) {
             return reported.map(|usage| self.priced_input(usage));
         }
-        let mut input = self.bound.likely_input.clone();
-        let most: u64 = self
-            .bound
-            .input
-            .iter()
-            .filter(|(unit, _)| is_tool(*unit))
-            .map(|(_, most)| most)
-            .sum();
-        let all = self.bound.input.input_tokens();
-        let over = all.saturating_sub(input.input_tokens()) / most.max(1);
-        let units = self.bound.input.iter();
-        let mut read = units.filter(|(unit, _)| unit.kind() == Kind::InputToken);
-        if let Some((unit, _)) = read.next() {
-            let rounds = over.saturating_mul(so_far.server_calls.min(most));
-            let reported = reported.map_or(0, Usage::input_tokens);
-            input.add(
-                unit,
-                rounds.max(reported.saturating_sub(input.input_tokens())),
-            );
-        }
-        Some(input)
+        // The round after those that were seen may be running.
+        let rounds = so_far.server_calls.saturating_add(1);
+        let likely = self.bound.reads.likely_of(rounds);
+        let reported = reported.map_or(0, Usage::input_tokens);
+        Some(self.bound.input_of(likely.max(reported), rounds))
     }
 
     /// The reported input under the call's own terms; as it was likely if its units have no rate here.

@@ -59,17 +59,23 @@ fn read(guess: &mut Usage, bound: &Bound, route: &Route) {
         false => FILE_BYTES,
     };
     let images = u64::try_from(input.images.len()).unwrap_or(u64::MAX);
+    let images = images.saturating_mul(IMAGE_TOKENS);
+    let has_image_rate = bound.card.rate(Unit::InputImage).is_some();
+    let text_images = if has_image_rate { 0 } else { images };
     let file_bytes = input.documents.iter().map(|document| document.bytes);
     let file_bytes = file_bytes.fold(0, u64::saturating_add);
     let tokens = text
         .saturating_add(input.tokens)
-        .saturating_add(images.saturating_mul(IMAGE_TOKENS))
+        .saturating_add(text_images)
         .saturating_add(input.pieces.saturating_mul(4))
         .saturating_add(file_bytes.div_ceil(per_token));
     let first = route.asked.units(Kind::InputToken).next();
     let text_unit = bound.card.rate(Unit::Input).map(|_| Unit::Input);
     if let Some(unit) = text_unit.or(first) {
         guess.add(unit, tokens);
+    }
+    if has_image_rate && images > 0 {
+        guess.add(Unit::InputImage, images);
     }
     if input.audio_bytes > 0 && bound.card.rate(Unit::InputAudio).is_some() {
         let per_second = match route.endpoint.api {

@@ -87,6 +87,11 @@ impl Reads {
 
     /// What is read before the first output token, as a rule, with the first round of a server-side tool.
     pub fn likely(&self) -> u64 {
+        self.likely_of(self.rounds.most.min(1))
+    }
+
+    /// What is read, as a rule, with that many rounds of server-side tools: each adds its results to what is read again.
+    pub fn likely_of(&self, rounds: u64) -> u64 {
         let first = match self.is_open {
             true => {
                 let open = self.shown.likely.saturating_add(OPEN_TOKENS_LIKELY);
@@ -94,14 +99,12 @@ impl Reads {
             }
             false => self.shown.likely,
         };
-        let round = match self.rounds.most {
-            0 => 0,
-            _ => {
-                let adds = self.rounds.tokens.unwrap_or(u64::MAX);
-                first.saturating_add(adds.min(ROUND_TOKENS_LIKELY))
-            }
-        };
-        first.saturating_add(round).min(self.most(self.rounds.most))
+        let adds = self.rounds.tokens.unwrap_or(u64::MAX);
+        let adds = adds.min(ROUND_TOKENS_LIKELY);
+        let after = |round: u64| first.saturating_add(adds.saturating_mul(round));
+        let read = (1..=rounds.min(ROUNDS_COUNTED)).map(after);
+        let read = read.fold(first, u64::saturating_add);
+        read.min(self.most(self.rounds.most))
     }
 
     /// The fewest rounds with which the request is still what it is: one, if their number can be lowered.
@@ -205,6 +208,7 @@ mod tests {
         assert_eq!(call.most(1), 60_000);
         assert_eq!(call.most(3), 250_000);
         assert_eq!(call.likely(), 5000 + 5000 + 8192);
+        assert_eq!(call.likely_of(2), 5000 + 2 * 5000 + 3 * 8192);
         assert_eq!(call.rounds_min(), 1);
         call.rounds = rounds(100, None, false);
         assert_eq!(call.most(100), 10_010_000);

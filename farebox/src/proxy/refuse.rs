@@ -4,8 +4,6 @@
 //! `Retry-After`; none of them repeats 402 by its meaning. Codex is the other way round (`agents`): it gives up at 400 and 429, and repeats
 //! 402 and 503.
 
-use std::time::Duration;
-
 use http::StatusCode;
 use ledger::{Amount, Refusal};
 
@@ -13,7 +11,6 @@ use crate::app::App;
 use crate::proxy::agents;
 use crate::proxy::call::Call;
 use crate::proxy::error::{ProxyError, codes};
-use crate::proxy::reserve::expiry;
 use crate::proxy::route::Bound;
 use crate::store::holds;
 
@@ -58,9 +55,12 @@ async fn without_credit(
     needs: Amount,
 ) -> Result<ProxyError, ProxyError> {
     let db = &app.store.db;
-    let available = holds::balances(db, call.account).await?.available();
-    let until = expiry(app, Duration::ZERO);
-    let held = holds::held_until(db, call.account, until).await?;
+    let balances = holds::balances(db, call.account).await?;
+    let available = balances.available();
+    let held = match balances.debits_pending.is_positive() {
+        true => holds::held_by_calls(db, call.account).await?,
+        false => Amount::ZERO,
+    };
     let soon = available.checked_add(held).unwrap_or(available);
     let needed = format!(
         "The call needs at least {} of credit ({})",

@@ -372,7 +372,7 @@ impl Bound {
     }
 
     /// The input with that many tokens, and no more calls of server-side tools than rounds.
-    fn input_of(&self, tokens: u64, rounds: u64) -> Usage {
+    pub fn input_of(&self, tokens: u64, rounds: u64) -> Usage {
         let mut usage = Usage::new(self.input.basis);
         usage.terms.clone_from(&self.input.terms);
         for (unit, quantity) in self.input.iter() {
@@ -423,7 +423,7 @@ impl Bound {
         let rounds = self.affordable_rounds(amount);
         let input = rounds.map_or_else(|| self.input.clone(), |rounds| self.with_rounds(rounds));
         let mut tokens = self.affordable_output(&input, amount)?;
-        if self.is_stream {
+        if self.is_stream && tokens.is_none_or(|tokens| tokens < self.likely_output()) {
             // Its hold is extended if it reads more than is likely.
             tokens = tokens.max(self.affordable_output(&self.likely_input, amount)?);
         }

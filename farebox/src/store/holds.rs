@@ -24,20 +24,16 @@ pub async fn standing(db: &Db, account: AccountId) -> Result<(Balances, bool), S
     Ok(found.map_or_else(Default::default, |(_, balances, frozen)| (balances, frozen)))
 }
 
-/// What an account holds that is released or posted by then at the latest: its running calls' credit, for the most part.
+/// What an account's running calls hold. The holds of `POST billing/holds` are not among them: nobody knows when
+/// these end.
 ///
 /// # Errors
 /// [`StoreError::Database`].
-pub async fn held_until(
-    db: &Db,
-    account: AccountId,
-    until: Timestamp,
-) -> Result<Amount, StoreError> {
+pub async fn held_by_calls(db: &Db, account: AccountId) -> Result<Amount, StoreError> {
     let sql = "SELECT CAST(COALESCE(SUM(amount - posted), 0) AS BIGINT) FROM holds \
-         WHERE account_id = $1 AND state = 'open' AND expires_at <= $2";
-    let row = db
-        .query_opt(sql, &[account.to_string().into(), until.millis().into()])
-        .await?;
+         WHERE account_id = $1 AND state = 'open' \
+         AND NOT EXISTS (SELECT 1 FROM hold_requests WHERE hold_requests.id = holds.id)";
+    let row = db.query_opt(sql, &[account.to_string().into()]).await?;
     let nanos = row.map(|mut row| row.int()).transpose()?;
     Ok(Amount::from_nanos(nanos.unwrap_or_default()))
 }

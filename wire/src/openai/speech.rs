@@ -75,7 +75,9 @@ pub(crate) fn read(tally: &mut Tally, document: Json<'_>) {
     let members = document.object();
     tally.error(members.get("error"));
     let is_done = |kind: Json<'_>| kind.is("speech.audio.done");
-    tally.has_ended |= members.get("type").is_some_and(is_done);
+    let kind = members.get("type");
+    tally.has_ended |= kind.is_some_and(is_done);
+    tally.has_sound |= kind.is_some_and(|kind| kind.is("speech.audio.delta"));
     if let Some(reported) = members.get("usage") {
         tally.report(usage::input_output(reported, Unit::OutputAudio));
     }

@@ -105,7 +105,7 @@ async fn what_cost_nothing_says_why(app: &TestApp) {
     assert_eq!(refused.status, 402);
     let text = explained(app, &refused).await;
     assert!(
-        text.contains("\ncharged: 0\nbecause: no provider was asked: Insufficient credit: "),
+        text.contains("\ncharged: 0\nbecause: no provider was asked: The call needs at least $"),
         "{text}"
     );
     app.give(100).await;

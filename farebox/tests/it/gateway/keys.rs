@@ -23,6 +23,28 @@ pub async fn manage(app: &TestApp, method: Method, rest: &str, body: Value) -> A
     answer
 }
 
+/// An alias can be stored before its key. Until the key is there, no call is paid out of credit in its place.
+async fn an_alias_without_a_key_refuses_calls(app: &TestApp) {
+    app.give(100).await;
+    let token = runner(app).await;
+    send(to(app, "nobody/x").bearer_auth(&token)).await;
+    let path = "gateways/default/provider_configs";
+    let body = json!({ "provider_slug": "openai", "alias": "default", "default_config": true });
+    let made = manage(app, Method::POST, path, body).await;
+    assert_eq!(made.body["result"]["secret_preview"], "");
+    let told = ask(app, &token, &[]).await;
+    assert_eq!((told.status.as_u16(), told.code()), (400, 2040));
+    assert!(told.text.contains("has no secret yet"), "{}", told.text);
+    assert_eq!(nanos(app).await, CREDIT);
+
+    let id = made.body["result"]["id"].as_str().unwrap();
+    let body = json!({ "alias": "default", "default_config": true, "secret": "xai-operator" });
+    manage(app, Method::PUT, &format!("{path}/{id}"), body).await;
+    assert_eq!(ask(app, &token, &[]).await.status, 200);
+    assert_eq!(shown(app), number("xai-operator"));
+    assert_eq!(nanos(app).await, CREDIT);
+}
+
 /// Stores a key on the gateway that calls go through, which is there once it was called.
 pub async fn store(app: &TestApp, token: &str, alias: &str, secret: &str) {
     send(to(app, "nobody/x").bearer_auth(token)).await;
@@ -164,6 +186,7 @@ async fn strangers_use_what_is_stored_only_where_they_may(app: &TestApp) {
 crate::on_both_engines![
     a_stored_key_goes_before_the_operators_and_costs_nothing,
     a_call_names_the_key_that_it_wants,
+    an_alias_without_a_key_refuses_calls,
     only_its_own_gateways_and_providers_keys_are_used,
     with_byok_only_a_stored_key_is_needed,
     strangers_use_what_is_stored_only_where_they_may,

@@ -147,7 +147,7 @@ async fn keys_and_providers_are_stored(app: &TestApp) {
             provider_slug: "custom-mine".to_owned(),
             alias: "first".to_owned(),
             default_config: true,
-            secret: "sk-a-long-secret-1234".to_owned(),
+            secret: Some("sk-a-long-secret-1234".to_owned()),
         },
     });
     let stored = stored.await.unwrap();

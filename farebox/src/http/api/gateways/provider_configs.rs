@@ -53,9 +53,6 @@ pub async fn create(
     Path(path): Path<GatewayPath>,
     mut body: Fields,
 ) -> Result<Success<ProviderConfig>, ApiError> {
-    if !body.has("secret_id") {
-        body.require(&["secret"]);
-    }
     let provider = Some(body.slug("provider_slug"));
     let request = request(body, provider)?;
     let (account, gateway) = (caller.account, &path.gateway_id);

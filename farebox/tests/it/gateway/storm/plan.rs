@@ -162,7 +162,7 @@ impl Plan {
             Trouble::Trailing => r#"trailing="\n\nbytes-after-the-end\n""#.to_owned(),
             Trouble::Silent => r#"usage="missing""#.to_owned(),
             Trouble::Packed => r#"gzip="always""#.to_owned(),
-            Trouble::Exaggerates => "output_tokens=1000000000".to_owned(),
+            Trouble::Exaggerates => "output_tokens=1000000".to_owned(),
         }
     }
 
@@ -223,11 +223,11 @@ impl Plan {
         match self.trouble {
             _ if last.end != Some(End::Finished) => Owed::WhatCame,
             // A short answer may be whole before its trouble comes.
-            Trouble::None | Trouble::Cut | Trouble::Stall => told,
+            Trouble::None | Trouble::Cut | Trouble::Stall | Trouble::Packed => told,
             Trouble::Malformed | Trouble::Trailing if self.stream => told,
             // What is no JSON any more tells nothing.
             Trouble::Malformed | Trouble::Trailing => Owed::Estimate,
-            Trouble::Silent | Trouble::Packed => Owed::Estimate,
+            Trouble::Silent => Owed::Estimate,
             Trouble::Exaggerates => Owed::AllHeld,
             Trouble::Error => Owed::WhatCame,
             Trouble::Refuses => panic!("{self:?} cannot end as {last:?}"),

@@ -65,7 +65,8 @@ pub fn edits() -> Vec<Bill> {
             sse(&[partial.clone(), done]),
             "0.03805",
         ),
-        with("image edits, cut", true, cut(sse(&[partial])), "0"),
+        // 272 tokens of a picture of low quality, at $30, 1,000 of the one that was sent, at $8, and 6 of the prompt at $5.
+        with("image edits, cut", true, cut(sse(&[partial])), "0.01619"),
         with("image edits, broken", false, broken(), "0"),
         with("image edits, failed", false, failed(), "0"),
     ]
