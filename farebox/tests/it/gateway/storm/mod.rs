@@ -212,7 +212,9 @@ fn is_charged_rightly(call: &Made, recorded: &[&Recorded], charge: Option<&Charg
 
 /// Whether nothing has come of the answer before its provider's error. Every text of the sandbox begins with one word.
 fn is_error_alone(plan: &Plan, got: &Got) -> bool {
-    plan.trouble == Trouble::Error && !got.text().contains("\"The")
+    let text = got.text();
+    let has_text = text.contains("\"The\"") || text.contains("\"The prompt");
+    plan.trouble == Trouble::Error && !has_text
 }
 
 /// What a client has got that has waited for the end.
