@@ -23,7 +23,7 @@ const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 /// How long a client may be left to wait and repeat by itself, in seconds.
 const WAIT_MAX_SECS: u64 = 60;
 
-/// The head of the answer. Its body has the shape of the client's API, which [`shaped`] knows.
+/// The head of the answer. Its body has the shape of the client's API, which `shaped` knows.
 impl IntoResponse for ProxyError {
     fn into_response(self) -> Response {
         if let Some(cause) = &self.internal {
