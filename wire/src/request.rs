@@ -1,5 +1,7 @@
 //! A request, read and changed.
 
+use std::collections::BTreeSet;
+
 use crate::asked::{Asked, Unreadable};
 use crate::endpoint::{Api, Endpoint};
 use crate::json::edit::{Edits, present};
@@ -189,13 +191,13 @@ fn lower_rounds(
     }
 }
 
-/// The body without the members of that name.
+/// The body without the members of these names.
 ///
 /// # Errors
 /// Where it is no object, or has a name twice.
-pub fn without(body: &str, name: &str) -> Result<String, Unreadable> {
+pub fn without(body: &str, names: &BTreeSet<&str>) -> Result<String, Unreadable> {
     let (_, members) = reading::body(body)?;
-    let kept = members.members().filter(|(own, _)| *own != name);
+    let kept = members.members().filter(|(own, _)| !names.contains(&**own));
     let written = kept.fold(Members::default(), |written, (name, value)| {
         written.json(name, value.raw())
     });

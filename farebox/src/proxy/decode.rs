@@ -8,11 +8,13 @@ use std::io::Read;
 
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
+use crate::proxy::zstd::Zstd;
+
 /// Of a compressed answer; a longer one is estimated by its length.
 const COMPRESSED_MAX: usize = 16 * 1024 * 1024;
 
 /// Of what it unpacks to.
-const DECODED_MAX: usize = 256 * 1024 * 1024;
+const DECODED_MAX: usize = 64 * 1024 * 1024;
 
 const PIECE: usize = 64 * 1024;
 
@@ -78,10 +80,7 @@ impl Compressed {
             Coding::Deflate if is_zlib(bytes) => pump(ZlibDecoder::new(bytes), sink),
             Coding::Deflate => pump(DeflateDecoder::new(bytes), sink),
             Coding::Brotli => pump(brotli_decompressor::Decompressor::new(bytes, PIECE), sink),
-            Coding::Zstd => match ruzstd::decoding::StreamingDecoder::new(bytes) {
-                Ok(decoder) => pump(decoder, sink),
-                Err(_) => false,
-            },
+            Coding::Zstd => pump(Zstd::new(bytes, 0), sink),
         }
     }
 }
@@ -167,6 +166,11 @@ mod tests {
             let (part, _) = decoded(coding, &bytes[..bytes.len() - 9]);
             assert!(TEXT.starts_with(&part), "{coding}");
         }
+        // Every frame is read, and one with a window above 8 MiB is not.
+        let twice = [zstd(), zstd()].concat();
+        assert_eq!(decoded("zstd", &twice), ([TEXT, TEXT].concat(), true));
+        let wide = [&[0x28, 0xB5, 0x2F, 0xFD, 0x00, 14 << 3][..], &zstd()[6..]].concat();
+        assert_eq!(decoded("zstd", &wide), (Vec::new(), false));
         assert_eq!(decoded("gzip", TEXT), (Vec::new(), false));
         assert_eq!(Coding::of("aes128gcm"), None);
     }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use ledger::rates::affordable;
 use ledger::{Amount, Kind, Unit, Usage};
 use tokio::time::Instant;
-use wire::{Api, SoFar};
+use wire::SoFar;
 
 use crate::app::App;
 use crate::proxy::Prepared;
@@ -86,15 +86,10 @@ pub struct Extension<'a> {
     asks_again_at: Option<Instant>,
 }
 
-/// Whether a call may start with less than it can cost: it streams events that say how it goes on, and may be cut.
-pub fn is_extendable(call: &Call, route: &Route, bound: &Bound) -> bool {
-    let is_events = match route.endpoint.api {
-        Api::Chat | Api::Messages | Api::Responses => true,
-        Api::Generate => call.path.contains("alt=sse"),
-        _ => false,
-    };
+/// Whether a call may start with less than it can cost: its hold can be extended, and it may be cut.
+pub fn is_extendable(call: &Call, bound: &Bound) -> bool {
     let may_be_cut = call.gateway.settings.clamp_max_tokens && bound.output.is_some();
-    route.asked.stream && is_events && may_be_cut && bound.likely < bound.most
+    bound.is_extendable && may_be_cut && bound.likely < bound.most
 }
 
 /// Whether the provider runs tools for the model, whose results it reads.
@@ -108,15 +103,15 @@ fn is_tool(unit: Unit) -> bool {
 }
 
 impl<'a> Extension<'a> {
-    /// `None` if what is held pays for all that the call can cost.
-    pub fn new(app: &'a Arc<App>, prepared: &'a Prepared) -> Option<Self> {
+    /// `None` if what is held pays for all that the call can cost. `sent_at` is when the provider was asked.
+    pub fn new(app: &'a Arc<App>, prepared: &'a Prepared, sent_at: Instant) -> Option<Self> {
         let (credit, route) = (prepared.credit.as_ref()?, prepared.route.as_ref()?);
         let (call, bound, held) = (&*prepared.call, &credit.bound, credit.held);
         let limit = prepared.clamped.limit.unwrap_or(bound.limit);
         let limit = limit.saturating_mul(bound.choices);
         let ceiling = bound.cost(&bound.input, limit);
         let ceiling = ceiling.unwrap_or(bound.most).min(bound.most);
-        if held.amount >= ceiling || !is_extendable(call, route, bound) {
+        if held.amount >= ceiling || !is_extendable(call, bound) {
             return None;
         }
         let risk = match has_server_tools(route) {
@@ -140,7 +135,7 @@ impl<'a> Extension<'a> {
             text_bytes: 0,
             burst: 0,
             hidden: 0,
-            heard_at: Instant::from_std(call.begun),
+            heard_at: sent_at,
             asking: None,
             unknown: None,
             unknown_since: None,
@@ -180,6 +175,11 @@ impl<'a> Extension<'a> {
         {
             self.ask(likely, now);
         }
+    }
+
+    /// Says that for so long it was the client that was waited for, and not the provider.
+    pub fn not_silent(&mut self, waited: Duration) {
+        self.heard_at = self.heard_at.checked_add(waited).unwrap_or(self.heard_at);
     }
 
     /// Whether all that is held may be used, and more is not to be had: or not yet, while it is being asked for. If what is

@@ -104,7 +104,10 @@ impl Reads {
         let after = |round: u64| first.saturating_add(adds.saturating_mul(round));
         let read = (1..=rounds.min(ROUNDS_COUNTED)).map(after);
         let read = read.fold(first, u64::saturating_add);
-        read.min(self.most(self.rounds.most))
+        let rest = rounds
+            .saturating_sub(ROUNDS_COUNTED)
+            .saturating_mul(after(ROUNDS_COUNTED));
+        read.saturating_add(rest).min(self.most(self.rounds.most))
     }
 
     /// The fewest rounds with which the request is still what it is: one, if their number can be lowered.

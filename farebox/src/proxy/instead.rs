@@ -10,8 +10,11 @@ use crate::app::App;
 use crate::billing;
 use crate::catalog::{Catalog, Model};
 use crate::proxy::call::Call;
-use crate::proxy::error::ProxyError;
+use crate::proxy::error::{ProxyError, codes};
 use crate::proxy::route::{Bound, Route};
+
+/// How many further models a request can name: each is looked up. OpenRouter takes three.
+const MODELS_MAX: usize = 16;
 
 /// The bound of the dearest of all models that may answer, given that of the requested one.
 ///
@@ -26,6 +29,13 @@ pub async fn dearest(
     if route.asked.instead.is_empty() {
         return Ok(requested);
     }
+    if route.asked.instead.len() > MODELS_MAX {
+        let message = format!(
+            "The request names {} further models: name {MODELS_MAX} at most",
+            route.asked.instead.len()
+        );
+        return Err(ProxyError::bad_request(codes::BAD_FORMAT, message));
+    }
     let mut models = vec![(requested.model.clone(), requested.markup)];
     let requested_model = requested.model.clone();
     let mut dearest = requested;
@@ -35,6 +45,9 @@ pub async fn dearest(
             .current()
             .find(call.target.provider.slug, name)
             .map_err(crate::proxy::route::unpriced)?;
+        if models.iter().any(|(known, _)| known.id == model.id) {
+            continue;
+        }
         let terms = billing::terms(app, call.account, &model).await;
         let markup = terms.map_err(ProxyError::internal)?.markup;
         let bound = route.bound(call, model.clone(), markup)?;

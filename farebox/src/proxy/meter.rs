@@ -28,6 +28,7 @@ use crate::proxy::record::{self, Outcome};
 use crate::proxy::settle::{Paid, Settled};
 use crate::proxy::tail::{self, Tail};
 use crate::proxy::translate::Passing;
+use crate::proxy::upstream::SentAt;
 use crate::proxy::watched::{Watched, content_type, is_plain};
 use crate::proxy::{Prepared, Reply, cache, drain, left, price, settle, stopped, upstream, worth};
 
@@ -64,6 +65,12 @@ pub async fn pass_on(
     }
 }
 
+/// When the provider was asked for this answer.
+fn sent_at(extensions: &http::Extensions) -> Instant {
+    let sent = extensions.get::<SentAt>();
+    sent.map_or_else(Instant::now, |SentAt(sent)| *sent)
+}
+
 fn is_stream(prepared: &Prepared, headers: &HeaderMap) -> bool {
     let kind = content_type(headers);
     if prepared.call.translation.is_some() {
@@ -87,7 +94,7 @@ async fn whole(
     let (head, body) = response.into_parts();
     let (status, headers) = (head.status, head.headers);
     let mut watched = Watched::new(prepared, &headers, None);
-    let mut extension = Extension::new(app, prepared);
+    let mut extension = Extension::new(app, prepared, sent_at(&head.extensions));
     let deadline = Instant::now() + app.config.gateway.call_max;
     let reading = read_whole(body, max, deadline, &mut watched);
     let read = tokio::select! {
@@ -203,9 +210,10 @@ async fn stream(
         // The body will be of another length than the provider says.
         shown.remove(CONTENT_LENGTH);
     }
-    let mut extension = Extension::new(app, prepared);
+    let mut extension = Extension::new(app, prepared, sent_at(&head.extensions));
     let ending = extension
         .as_ref()
+        .filter(|_| is_plain(&headers))
         .and_then(|_| Ending::new(prepared.route.as_ref()?.endpoint.api));
     if ending.is_some() {
         // It may end before its provider's does.

@@ -44,6 +44,7 @@ mod translate;
 mod upstream;
 mod watched;
 mod worth;
+mod zstd;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,6 +66,7 @@ pub use parameters::admitted;
 pub use quote::{Quote, Request as QuoteRequest, quote};
 pub use translate::Translation;
 pub use upstream::{ClientError, client};
+pub use zstd::Zstd;
 
 use crate::app::App;
 use crate::billing;

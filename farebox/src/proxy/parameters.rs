@@ -8,6 +8,9 @@ use crate::config::UnknownParameters;
 use crate::proxy::call::Target;
 use crate::proxy::error::{ProxyError, codes};
 
+/// How many parameters a refusal names.
+const NAMED_MAX: usize = 10;
+
 /// The body as it may be sent there.
 ///
 /// # Errors
@@ -28,17 +31,16 @@ pub fn admitted(target: &Target, path: &str, body: Bytes) -> Result<Bytes, Proxy
     match (unknown.is_empty(), operated.unknown_parameters) {
         (true, _) => Ok(body),
         (false, UnknownParameters::Refuse) => Err(refused(&target.slug, &unknown)),
-        (false, _) => Ok(Bytes::from(stripped(text, &unknown))),
+        (false, _) => {
+            let names = unknown.iter().map(String::as_str).collect();
+            Ok(wire::without(text, &names).map_or(body.clone(), Bytes::from))
+        }
     }
 }
 
-fn stripped(body: &str, names: &[String]) -> String {
-    names.iter().fold(body.to_owned(), |body, name| {
-        wire::without(&body, name).unwrap_or(body)
-    })
-}
-
+/// Of many, the first are named.
 fn refused(slug: &str, unknown: &[String]) -> ProxyError {
+    let unknown = unknown.get(..NAMED_MAX).unwrap_or(unknown);
     let message = format!(
         "{slug} takes no {} here: leave the parameter out. The operator allows only those that the API defines",
         unknown.join(", ")

@@ -111,7 +111,11 @@ impl Pump {
                 Ok(Ok(Some(_))) if Instant::now() >= self.deadline => return End::Cut,
                 Ok(Ok(Some(piece))) => {
                     watched.feed(&piece);
+                    let from = Instant::now();
                     self.pass(piece).await;
+                    if let Some(extension) = extension.as_deref_mut() {
+                        extension.not_silent(from.elapsed());
+                    }
                 }
                 Ok(Ok(None)) => return End::Whole,
                 Ok(Err(_)) | Err(_) => return End::Cut,

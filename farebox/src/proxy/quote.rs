@@ -9,7 +9,7 @@ use wire::Endpoint;
 
 use crate::catalog::{self, Catalog, Family, Model, Text, Tokens};
 use crate::proxy::error::{ProxyError, codes};
-use crate::proxy::route::Route;
+use crate::proxy::route::{Route, has_events};
 
 /// A request to a provider.
 #[derive(Debug)]
@@ -67,6 +67,7 @@ pub fn quote(catalog: &Catalog, at: Timestamp, request: &Request<'_>) -> Result<
         text_tokens: counted(request.provider, &name, &pieces),
         context_tokens: None,
         template_tokens: 0,
+        has_events: has_events(endpoint.api, request.path),
         endpoint,
         asked,
         model: name,

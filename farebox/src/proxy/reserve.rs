@@ -57,7 +57,7 @@ pub async fn reserve(
     may_take: Option<bool>,
 ) -> Result<Held, ProxyError> {
     let rules = spend::rules_of(call, route, &bound.model);
-    let most = match extend::is_extendable(call, route, bound) {
+    let most = match extend::is_extendable(call, bound) {
         true => bound.likely,
         false => bound.most,
     };

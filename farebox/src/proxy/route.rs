@@ -62,6 +62,20 @@ pub struct Route {
     pub context_tokens: Option<u64>,
     /// The most tokens that the server puts around the conversation.
     pub template_tokens: u64,
+    /// Whether a stream of it has events that show how far the answer is.
+    pub has_events: bool,
+}
+
+/// Whether a stream at that path has events that show how far the answer is. Gemini's without `alt=sse` is one document.
+pub fn has_events(api: Api, path: &str) -> bool {
+    match api {
+        Api::Chat | Api::Messages | Api::Responses => true,
+        Api::Generate => {
+            let query = path.split_once('?').map_or("", |(_, query)| query);
+            query.split('&').any(|pair| pair == "alt=sse")
+        }
+        _ => false,
+    }
 }
 
 /// A call whose cost is bounded.
@@ -98,8 +112,8 @@ pub struct Bound {
     pub likely: Amount,
     /// The cost with the fewest rounds and the least output that can be requested; of a stream, with `likely_input`.
     pub least: Amount,
-    /// Whether the answer streams, so that its hold can be extended while it runs.
-    pub is_stream: bool,
+    /// Whether its hold can be extended while it runs: it streams events that say how it goes on.
+    pub is_extendable: bool,
 }
 
 /// What is changed in a request so that it costs no more than there is.
@@ -153,6 +167,7 @@ pub fn route(call: &Call) -> Result<Option<Route>, ProxyError> {
         false => 0,
     };
     Ok(Some(Route {
+        has_events: has_events(endpoint.api, &call.path),
         endpoint,
         asked,
         model,
@@ -248,7 +263,7 @@ impl Route {
             most: Amount::ZERO,
             likely: Amount::ZERO,
             least: Amount::ZERO,
-            is_stream: self.asked.stream,
+            is_extendable: self.asked.stream && self.has_events,
         };
         bound.likely_input = bound.input_of(reads.likely(), reads.rounds.most.min(1));
         bound.find_amounts(self.asked.output_limit_min)?;
@@ -394,7 +409,7 @@ impl Bound {
 
     /// The input of the least that can be requested.
     fn least_input(&self) -> Usage {
-        match self.is_stream {
+        match self.is_extendable {
             true => self.likely_input.clone(),
             false => self.with_rounds(self.reads.rounds_min()),
         }
@@ -423,7 +438,7 @@ impl Bound {
         let rounds = self.affordable_rounds(amount);
         let input = rounds.map_or_else(|| self.input.clone(), |rounds| self.with_rounds(rounds));
         let mut tokens = self.affordable_output(&input, amount)?;
-        if self.is_stream && tokens.is_none_or(|tokens| tokens < self.likely_output()) {
+        if self.is_extendable && tokens.is_none_or(|tokens| tokens < self.likely_output()) {
             // Its hold is extended if it reads more than is likely.
             tokens = tokens.max(self.affordable_output(&self.likely_input, amount)?);
         }

@@ -89,7 +89,11 @@ fn posting(
     let paid = paid.as_ref();
     let operations = paid.map_or_else(Vec::new, |paid| postings(call, paid));
     let charge = paid.and_then(|paid| Some(explained(call, paid, paid.priced?)));
-    if log.is_none() && operations.is_empty() && counted.is_none() && charge.is_none() {
+    // A hold of which nobody knows has to be released, too.
+    let is_known = paid.is_none_or(|paid| paid.held.or.is_none());
+    let is_nothing =
+        log.is_none() && operations.is_empty() && counted.is_none() && charge.is_none();
+    if is_nothing && is_known {
         return None;
     }
     let new = Arc::new(NewCall {

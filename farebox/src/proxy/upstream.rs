@@ -11,6 +11,7 @@ use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::proxy::matcher::Matcher;
+use tokio::time::Instant;
 
 use crate::app::App;
 use crate::catalog::{self, BaseUrl};
@@ -92,6 +93,10 @@ fn is_loopback(url: &str) -> bool {
     reqwest::Url::parse(url).is_ok_and(|url| crate::stripe::is_loopback(&url))
 }
 
+/// When the request was sent to which this is the answer.
+#[derive(Clone, Copy)]
+pub struct SentAt(pub Instant);
+
 /// Asks the provider; the answer's head has come when this returns.
 ///
 /// # Errors
@@ -118,13 +123,15 @@ pub async fn ask(
         };
         let is_last = attempt >= attempts;
         let request = request(call, uri.clone(), headers.clone(), body.clone());
+        let sent = SentAt(Instant::now());
         match tokio::time::timeout(timeout, client.send(request)).await {
             Ok(Ok(answer)) if keys.refuses(answer.status()) => {
                 // Another key is no further attempt: nothing was wrong with the server.
                 keys.show_next(call, &mut headers)?;
                 continue;
             }
-            Ok(Ok(answer)) if is_last || !is_worth_repeating(answer.status()) => {
+            Ok(Ok(mut answer)) if is_last || !is_worth_repeating(answer.status()) => {
+                answer.extensions_mut().insert(sent);
                 return accepted(answer, key);
             }
             Ok(Err(error)) if is_last => return Err(ProxyError::no_answer(error)),

@@ -158,7 +158,7 @@ fn sent(named: &Named, input: &str, stream: bool) -> Result<Sent, ProxyError> {
         // The model and whether to stream stand in its path.
         Some(compat::Target::Gemini) => Ok(Sent {
             path: compat::path(compat::Target::Gemini, &named.model, stream).map_err(bad)?,
-            body: Bytes::from(wire::without(input, "stream").map_err(bad)?),
+            body: Bytes::from(wire::without(input, &["stream"].into()).map_err(bad)?),
             translation: None,
             compatibility: false,
         }),

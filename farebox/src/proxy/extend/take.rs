@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ledger::{Account, Amount, Code, Operation};
+use ledger::{Account, Amount, Code, Operation, TransferId};
 
 use crate::app::App;
 use crate::ids;
@@ -62,8 +62,7 @@ pub async fn take(
             };
             let reserve = held
                 .is_counted
-                .then(|| reserve(call, route, bound, held, [least, most]));
-            let reserve = reserve.map(|reserve| Reserve { id: new, ..reserve });
+                .then(|| reserve(call, route, bound, held, new, [least, most]));
             committer.extend(vec![void, hold], reserve).await
         }
     };
@@ -108,11 +107,12 @@ fn reserve(
     route: &Route,
     bound: &Bound,
     held: Held,
+    new: TransferId,
     [least, most]: [Amount; 2],
 ) -> Reserve {
     let rules = spend::rules_of(call, route, &bound.model);
     Reserve {
-        id: held.hold,
+        id: new,
         account: call.account,
         gateway: call.gateway.seq,
         caps: rules.iter().map(|one| one.cap).collect(),

@@ -141,6 +141,16 @@ async fn what_has_no_price_is_refused_before(site: &Site) {
             400,
             8101,
         ),
+        // Each of them would be looked up.
+        (
+            "openrouter/v1/chat/completions",
+            Body::Json(
+                json!({"model": "openai/gpt-4o", "models": vec!["openai/gpt-4o"; 17],
+                "messages": [{"role": "user", "content": "One?"}]}),
+            ),
+            400,
+            2019,
+        ),
     ] {
         let told = site.ask(path, &body).await;
         assert_eq!(

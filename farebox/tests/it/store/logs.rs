@@ -244,7 +244,8 @@ async fn every_filter_leaves_what_it_should(app: &TestApp) {
         (Id, Above, &[made[2].to_string().into()], &[3, 4]),
         (Id, Contains, &[made[2].to_string().into()], &[2]),
         (Id, Contains, &[made[2].to_string()[..20].into()], &[2]),
-        (Id, Contains, &[text("zz")], &[]),
+        // No id has a U, in neither of its forms.
+        (Id, Contains, &[text("uu")], &[]),
         (CreatedAt, Equal, &[at(1)], &[1]),
         (CreatedAt, NotEqual, &[at(1)], &[0, 2, 3, 4]),
         (CreatedAt, Below, &[at(2)], &[0, 1]),
