@@ -88,8 +88,9 @@ fn parsed(dollars: &str) -> i64 {
 async fn every_api_is_charged_as_its_provider_bills_it(site: &Site) {
     let mut wrong = Vec::new();
     for bill in rows::all() {
+        let asked = site.upstream.count();
         let (told, cost) = site.cost(&bill).await;
-        if cost != parsed(bill.dollars) {
+        if cost != parsed(bill.dollars) || site.upstream.count() != asked + 1 {
             let text: String = told.text.chars().take(300).collect();
             let what = bill.what;
             wrong.push(format!(
@@ -188,7 +189,12 @@ async fn the_dearest_of_several_models_is_held(site: &Site) {
     assert_eq!(told.status.as_u16(), 529, "{}", told.text);
     body["fallbacks"] = json!([{"model": "claude-opus-4-6"}]);
     let told = site.ask("anthropic/v1/messages", &Body::Json(body)).await;
-    assert_eq!(told.status.as_u16(), 402, "{}", least(&told));
+    assert_eq!(
+        (told.status.as_u16(), told.code()),
+        (402, 2021),
+        "{}",
+        least(&told)
+    );
 }
 
 /// What a provider says of the operator's account is nothing to customers, unless the key is theirs.

@@ -91,7 +91,7 @@ async fn many_at_once_share_a_small_balance(app: &TestApp) {
         assert!(
             answers
                 .iter()
-                .all(|told| matches!(told.status.as_u16(), 200 | 402 | 429))
+                .all(|told| told.status == 200 || matches!(told.code(), 2021 | 8112))
         );
         let served = served.count();
         assert!(
@@ -388,7 +388,8 @@ async fn an_extension_whose_answer_is_lost_is_found_out() {
     tokio::join!(reading, meanwhile);
     is_settled(&app).await;
     let cost = 2_000_000_000 - nanos(&app).await;
-    assert!(cost > 30_000 * OUTPUT, "{cost}");
+    // The prompt has 5 words.
+    assert_eq!(cost, 5 * 2500 + 30_000 * OUTPUT);
 }
 
 crate::on_both_engines![

@@ -1,4 +1,4 @@
-//! What a call needs, by what its request can really use (wild.md, A): a call without credit is told how much and why.
+//! What a call needs, by what its request can really use: a call without credit is told how much and why.
 
 use futures_util::future::join;
 use serde_json::{Value, json};

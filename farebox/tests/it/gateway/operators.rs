@@ -17,7 +17,8 @@ const fn cost(read: i64, written: i64) -> i64 {
 
 const PRICES: &str = r#"{"source":"operator","providers":{"vllm":{"models":[
     {"id":"our-llama","prices":[{"rates":{"input":"0.2","output":"0.8"}}]},
-    {"id":"org/big","prices":[{"rates":{"input":"0.2","output":"0.8"}}]}]}}}"#;
+    {"id":"org/big","prices":[{"rates":{"input":"0.2","output":"0.8"}}]}]},
+    "gone":{"models":[{"id":"our-llama","prices":[{"rates":{"input":"0.2","output":"0.8"}}]}]}}}"#;
 
 /// A Farebox that sells `vllm`, which is a server of the sandbox's with these keys. In the options `@` is its
 /// address.
@@ -298,14 +299,15 @@ async fn a_server_that_is_down_costs_nothing(app: &TestApp, _: &Provider) {
             .json(&asks("our-llama")),
     )
     .await;
-    assert_eq!(told.status, 400, "{}", told.text);
+    let fails = |told: &Told| (told.status.as_u16(), told.code());
+    assert_eq!(fails(&told), (502, 2005), "{}", told.text);
     let told = send(
         to(app, "compat/chat/completions")
             .bearer_auth(&token)
             .json(&asks("gone/our-llama")),
     )
     .await;
-    assert_eq!(told.status, 400, "no price: {}", told.text);
+    assert_eq!(fails(&told), (502, 2005), "{}", told.text);
     assert_eq!(nanos(app).await, GIVEN);
 }
 
