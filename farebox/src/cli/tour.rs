@@ -76,7 +76,7 @@ impl Tour<'_> {
         stop("Top up $50: the default card is charged");
         let topup = self.create(5000, None).await.map_err(Failure::new)?;
         let invoice = topup.payment_intent_id;
-        stop("Has the money arrived? (the seed: topup.status)");
+        stop("Has the money arrived? (topup.status)");
         self.wait_until_completed(&invoice).await?;
         let balance = self.balance().await?;
         expect("the balance is $50", balance.balance.to_string() == "5000")?;
